@@ -1,0 +1,1 @@
+"""What binds the system: its ledger, its policies, and the decisions that people take."""
