@@ -1,0 +1,127 @@
+"""Time spans and lengths as people write them: ``"1w"``, ``"52w"``, ``"250 m"``, ``"0.25 sq mi"``.
+
+A span is civil: a week is seven calendar days in the agency's zone, whether or not a clock was changed in it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from peelian.errors import UsageError
+
+__all__ = ["Frequency", "parse_area", "parse_length"]
+
+_UNITS = {"d": "day", "w": "week", "mo": "month"}
+_METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048, "us-ft": 1200 / 3937, "mi": 1609.344}
+_SQUARE_KM = {"km2": 1.0, "sq km": 1.0, "sq mi": 1.609344**2, "mi2": 1.609344**2, "ha": 0.01, "m2": 1e-6}
+
+
+@dataclass(frozen=True, order=False)
+class Frequency:
+    """A civil span that repeats: ``n`` days, weeks or months.
+
+    Parameters
+    ----------
+    n : int
+        How many, at least 1.
+    unit : {"d", "w", "mo"}
+        Days, weeks or calendar months.
+    """
+
+    n: int
+    unit: str
+
+    def __post_init__(self) -> None:
+        if self.unit not in _UNITS or self.n < 1:
+            msg = f"a span of {self.n} {self.unit!r} was given; expected at least 1 of d, w or mo"
+            raise UsageError(msg, hint="write it as 1d, 1w, 4w or 1mo")
+
+    @classmethod
+    def parse(cls, text: str | Frequency) -> Frequency:
+        """Read ``"1w"``, ``"7d"``, ``"3mo"``; a `Frequency` is returned as it is.
+
+        Raises
+        ------
+        UsageError
+            The text is none of these.
+        """
+        if isinstance(text, Frequency):
+            return text
+        match = re.fullmatch(r"\s*([0-9]{1,4})\s*(d|w|mo)\s*", text)
+        if match is None or int(match[1]) < 1:
+            msg = f"{text!r} was given as a time span; expected a number and d, w or mo"
+            raise UsageError(msg, hint="write it as 1d, 1w, 4w or 1mo")
+        return cls(int(match[1]), match[2])
+
+    def __str__(self) -> str:
+        return f"{self.n}{self.unit}"
+
+    @property
+    def resolution(self) -> str:
+        """The coarsest time resolution of records that can answer it: ``"day"`` or ``"month"``."""
+        return "month" if self.unit == "mo" else "day"
+
+    @property
+    def days(self) -> float:
+        """Mean length in days; a month counts 365.2425 / 12."""
+        return self.n * {"d": 1.0, "w": 7.0, "mo": 365.2425 / 12}[self.unit]
+
+    def add(self, day: np.datetime64, k: int = 1) -> np.datetime64:
+        """Return the date ``k`` spans after `day` (before, when negative).
+
+        Raises
+        ------
+        UsageError
+            Months from a day after the 28th, which not every month has.
+        """
+        if self.unit == "mo":
+            month = day.astype("datetime64[M]")
+            within = day.astype("datetime64[D]") - month.astype("datetime64[D]")
+            if within > np.timedelta64(27, "D"):
+                msg = f"monthly periods were asked to start on {day}; expected a day from 1 to 28"
+                raise UsageError(msg, hint="start on the first of a month")
+            moved: np.datetime64 = (month + np.timedelta64(k * self.n, "M")).astype("datetime64[D]") + within
+            return moved
+        step = self.n * (7 if self.unit == "w" else 1)
+        later: np.datetime64 = day.astype("datetime64[D]") + np.timedelta64(k * step, "D")
+        return later
+
+    def edges(self, start: np.datetime64, k: int) -> npt.NDArray[np.datetime64]:
+        """Return ``k + 1`` dates from `start`, one span apart."""
+        return np.array([self.add(start, i) for i in range(k + 1)], dtype="datetime64[D]")
+
+
+def _number_and_unit(text: str, units: dict[str, float], what: str, example: str) -> float:
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([a-z0-9\- ]*)", text.rstrip())
+    if match is None or match[2] not in units or not 0 < float(match[1]) * units[match[2]] < math.inf:
+        known = ", ".join(unit for unit in units if unit)
+        msg = f"{text!r} was given as {what}; expected a number above 0 and one of {known}"
+        raise UsageError(msg, hint=f"write it as {example}")
+    return float(match[1]) * units[match[2]]
+
+
+def parse_length(text: str | float) -> float:
+    """Read a length in metres: ``250``, ``"250 m"``, ``"0.5 km"``, ``"500 ft"``, ``"0.1 mi"``.
+
+    Raises
+    ------
+    UsageError
+        No number above 0, or another unit than m, km, ft, us-ft (1200/3937 m) and mi.
+    """
+    return _number_and_unit(str(text), _METRES, "a length", "250 m")
+
+
+def parse_area(text: str) -> float:
+    """Read an area in square kilometres: ``"0.25 sq mi"``, ``"1 km2"``, ``"40 ha"``; a unit is required.
+
+    Raises
+    ------
+    UsageError
+        No number above 0, no unit, or another than km2, sq km, sq mi, mi2, ha and m2.
+    """
+    return _number_and_unit(text, _SQUARE_KM, "an area", '"0.25 sq mi" or "1 km2"')
