@@ -81,7 +81,9 @@ def test_contract_names_every_package_in_the_order_of_the_design() -> None:
     [
         ("trials/a.py", "peelian.methods.base", True),
         ("methods/a.py", "peelian.methods.base", True),
+        ("methods/base.py", "peelian.methods.surface", True),
         ("methods/a.py", "peelian.methods.b", False),
+        ("methods/surface.py", "peelian.methods.b", False),
         ("methods/base.py", "peelian.methods.b", False),
         ("records/a.py", "peelian.charter.b", False),
         ("footage/a.py", "peelian.workspace.b", False),
@@ -107,7 +109,7 @@ def test_contracts_bite(tmp_path: Path, module: str, imports: str, kept: bool) -
         "records",
     ):
         (package / room).mkdir(parents=True)
-        for name in ("__init__", "base", "b"):
+        for name in ("__init__", "base", "b", "surface"):
             (package / room / f"{name}.py").touch()
     for name in ("__init__", "errors", "units", "_version"):
         (package / f"{name}.py").touch()
