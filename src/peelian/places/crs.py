@@ -131,29 +131,48 @@ def within_area_of_use(x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, margin: 
     return within
 
 
-def _guess(x: Floats, y: Floats, crs: str) -> tuple[str, str]:
-    """What is probably wrong with points outside the area of use, and what to try."""
+Bounds = tuple[float, float, float, float]
+
+
+def _fits(x: Floats, y: Floats, crs: str, bounds: Bounds | None) -> Bools:
+    """Which points lie in the area of use, or near the study area where its bounds are known."""
+    within = within_area_of_use(x, y, crs)
+    if bounds is None:
+        return within
+    xmin, ymin, xmax, ymax = bounds
+    # Half the size of the study area around it: a city's records have places in its suburbs.
+    pad = max(xmax - xmin, ymax - ymin) / 2
+    near: Bools = within & (x >= xmin - pad) & (x <= xmax + pad) & (y >= ymin - pad) & (y <= ymax + pad)
+    return near
+
+
+def _guess(x: Floats, y: Floats, crs: str, bounds: Bounds | None) -> tuple[str, str]:
+    """What is probably wrong with points that don't fit, and what to try."""
 
     def mostly(gx: Floats, gy: Floats) -> bool:
-        return bool(within_area_of_use(gx, gy, crs, margin=0.0).mean() > 0.5)
+        return bool(_fits(gx, gy, crs, bounds).mean() > 0.5)
 
+    swapped = "x and y look swapped", "swap the two columns: x is east (longitude), y is north (latitude)"
     if mostly(y, x):
-        return "x and y look swapped", "swap the two columns, such as --map x=LATITUDE_COLUMN,..."
+        return swapped
+    if not _crs(crs).is_projected:
+        return "they are no degrees", "name the CRS that the file is in: --source-crs"
+    # Degrees that were swapped before they were projected to this CRS.
     lon, lat = transform(x, y, source=crs, target="EPSG:4326")
-    # A file whose degrees were swapped before they were projected to this CRS.
-    if area_of_use(crs) is not None and _in_bounds(lat, lon, crs, 0.0).mean() > 0.5:
-        return "x and y look swapped", "swap the two columns: x is longitude, y is latitude"
-    if _crs(crs).is_projected:
-        in_feet, in_metres = "they look like feet given as metres", "they look like metres given as feet"
-        guess = in_feet if metres_per_unit(crs) == 1.0 else in_metres
-        factor = _FOOT if metres_per_unit(crs) == 1.0 else 1 / metres_per_unit(crs)
-        if mostly(x * factor, y * factor):
-            return guess, "name the CRS that the file is in: --source-crs"
+    if mostly(*transform(lat, lon, source="EPSG:4326", target=crs)):
+        return swapped
+    metric = metres_per_unit(crs) == 1.0
+    factor = _FOOT if metric else 1 / metres_per_unit(crs)
+    if mostly(x * factor, y * factor):
+        guess = "they look like feet given as metres" if metric else "they look like metres given as feet"
+        return guess, "name the CRS that the file is in: --source-crs"
     hint = "name the CRS that the file is in: --source-crs; feet given as metres are a usual reason"
-    return "feet, metres, degrees or another zone may have been mixed up", hint
+    return "feet and metres, or two zones, may have been mixed up", hint
 
 
-def check_points(x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, most: float = 0.5) -> Bools:
+def check_points(
+    x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, most: float = 0.5, bounds: Bounds | None = None
+) -> Bools:
     """Which points can be points of this CRS; an error when most can't.
 
     Parameters
@@ -162,6 +181,9 @@ def check_points(x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, most: float = 
         CRS units, x east; NaN where unknown.
     most : float
         Share of the known points that may be off before it is the CRS that is off.
+    bounds : (xmin, ymin, xmax, ymax), optional
+        Of the study area, in CRS units. Points must then also be near it, which finds what an area of use as
+        large as a UTM zone can't.
 
     Raises
     ------
@@ -182,13 +204,14 @@ def check_points(x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, most: float = 
             f"but were given as {crs}, which is in {found.axis_info[0].unit_name}"
         )
         raise CRSError(msg, hint="say that they are degrees: --source-crs EPSG:4326")
-    ok = within_area_of_use(x, y, crs)
-    outside = 1 - ok[known].mean()
-    if outside > most:
-        guess, hint = _guess(kx[~ok[known]], ky[~ok[known]], crs)
+    ok = _fits(x, y, crs, bounds)
+    off = ~ok[known]
+    if off.mean() > most:
+        guess, hint = _guess(kx[off], ky[off], crs, bounds)
+        where = "the area of use" if bounds is None else "the study area or the area of use"
         msg = (
-            f"{outside:.0%} of the points (such as {kx[~ok[known]][0]:.7g}, {ky[~ok[known]][0]:.7g}) "
-            f"are outside the area of use of {crs} ({found.name}): {guess}"
+            f"{off.mean():.0%} of the points (such as {kx[off][0]:.7g}, {ky[off][0]:.7g}) are outside {where} "
+            f"of {crs} ({found.name}): {guess}"
         )
         raise CRSError(msg, hint=hint)
     return ok
