@@ -69,5 +69,6 @@ def test_hint_is_shown_on_its_own_line() -> None:
 
 
 def test_hint_is_given_by_name_only() -> None:
+    arguments = ("message", "hint")
     with pytest.raises(TypeError):
-        errors.DataError("message", "hint")  # type: ignore[misc]
+        errors.DataError(*arguments)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -22,15 +23,15 @@ TASKS = ["demo", "test", "lint", "types", "docs", "bench", "clean"]
 PIN = re.compile(r"^(?P<name>[a-z0-9.-]+)(?:\[[a-z0-9,-]+\])?==(?P<version>\S+)(?: ; (?P<marker>.+?))? \\$")
 
 
-def settings() -> dict[str, dict[str, object]]:
+def settings() -> dict[str, dict[str, Any]]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def needed(*groups: str) -> dict[str, Requirement]:
     """Requirements of the project, and of the dependency groups named."""
-    wanted = list(settings()["project"]["dependencies"])  # type: ignore[call-overload]
+    wanted = list(settings()["project"]["dependencies"])
     for group in groups:
-        wanted += [item for item in settings()["dependency-groups"][group] if isinstance(item, str)]  # type: ignore[attr-defined]
+        wanted += [item for item in settings()["dependency-groups"][group] if isinstance(item, str)]
     requirements = [Requirement(text) for text in wanted]
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
 
@@ -142,7 +143,7 @@ def test_wheel_holds_data_and_licences(tmp_path: Path) -> None:
 
 
 def test_fragments_have_names_that_towncrier_takes() -> None:
-    kinds = "|".join(kind["directory"] for kind in settings()["tool"]["towncrier"]["type"])  # type: ignore[attr-defined]
+    kinds = "|".join(kind["directory"] for kind in settings()["tool"]["towncrier"]["type"])
     for path in (ROOT / "changelog.d").iterdir():
         if path.name == "README.md":
             continue
