@@ -1,0 +1,187 @@
+"""Whom a plan reaches, for a page: exposure by group, as ratios beside other ways to spend the same hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from peelian.publish.charts import Bar, Table, chart_with_table, interval_chart
+from peelian.publish.words import interval, number, percent
+
+__all__ = ["Burden", "burden_of"]
+
+Result = Mapping[str, Any]
+
+MAPS = {
+    "plan": "This plan",
+    "count_map": "Counting alone, same hours",
+    "equal_coverage": "The same hours everywhere",
+    "by_population": "Hours by number of residents",
+}
+RATIO = "exposure_ratio"
+
+
+@dataclass(frozen=True)
+class Burden:
+    """What is known about exposure by group.
+
+    Parameters
+    ----------
+    why_not : str
+        Why nothing is known; empty when something is.
+    figures : tuple of Markup
+        One a group: its ratio to the reference group under each way to spend the hours.
+    sentences : tuple of str
+        The plan's ratio for each group in words, with its interval.
+    limits : tuple of str
+        What the numbers can't tell.
+    table : Markup
+        Everything that was found.
+    facts : tuple of (str, str)
+        Group and the plan's ratio with its interval, for a summary.
+    """
+
+    why_not: str = ""
+    figures: tuple[Markup, ...] = ()
+    sentences: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    table: Markup = field(default_factory=Markup)
+    facts: tuple[tuple[str, str, str], ...] = ()
+
+
+def _parts(finding: Result) -> tuple[str, str, str]:
+    """Measure, map and group of a finding, from its id (``"exposure_ratio/plan/black"``)."""
+    parts = [*str(finding.get("id", "")).split("/", 2), "", ""]
+    return parts[0], parts[1], parts[2]
+
+
+def _ends(finding: Result) -> str:
+    low, high = finding.get("low"), finding.get("high")
+    if low is None and high is None:
+        return "no interval"
+    if high is None:
+        return f"{number(low)} or more"
+    return interval(0 if low is None else low, high)
+
+
+def _reference(audit: Result, ratios: list[Result]) -> str:
+    for finding in ratios:
+        named = (finding.get("details") or {}).get("reference")
+        if named:
+            return str(named)
+    return str(audit.get("reference") or "the reference group")
+
+
+def _sentence(finding: Result, group: str, reference: str) -> str:
+    value = finding.get("value")
+    if value is None:
+        why = (finding.get("limits") or ["it can't be measured"])[0]
+        return f"{group}: no ratio. {why}"
+    level = finding.get("level")
+    spread = f"{percent(level)} interval" if level else "interval"
+    said = "about as many hours as" if 0.95 <= float(value) <= 1.05 else f"{number(value)} times the hours of"
+    ends = f"{spread} {_ends(finding)}"
+    return f"Where {group} residents live, the plan puts {said} where {reference} residents live ({ends})."
+
+
+def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain: bool) -> Markup:
+    rows = []
+    for name, finding in found:
+        value = finding.get("value")
+        why = "" if value is not None else (finding.get("limits") or ["not measurable"])[0]
+        low, high = finding.get("low"), finding.get("high")
+        if value is not None and (low is None) != (high is None):
+            low, high = (0.0 if low is None else low), (float("inf") if high is None else high)
+        rows.append(Bar(MAPS.get(name, name), value, low, high, note=why, strong=name == "plan"))
+    title = f"Hours where {group} residents live, for each hour where {reference} residents live"
+    said = "; ".join(
+        f"{MAPS.get(n, n)}: {number(f['value'])} ({_ends(f)})" for n, f in found if f.get("value") is not None
+    )
+    drawing = interval_chart(
+        rows,
+        title=title,
+        desc=f"Ratio of mean hours per resident. {said}.",
+        unit="ratio (right of the line: more hours)" if plain else "exposure ratio, logarithmic",
+        reference=1.0,
+        reference_label="the same",
+        ratio=True,
+    )
+    filled = [
+        (MAPS.get(n, n), number(f["value"]) if f.get("value") is not None else "no number", _ends(f))
+        for n, f in found
+    ]
+    table = Table(("Way to spend the same hours", "Ratio", "Interval"), filled, ("", "n", "n"))
+    note = "The dot is the best estimate; the line through it shows how far the truth may lie from it."
+    return chart_with_table(drawing, table, caption=title, note=note)
+
+
+def burden_of(audit: Result | None, *, plain: bool = False) -> Burden:
+    """Lay out an exposure audit.
+
+    Parameters
+    ----------
+    audit : mapping, optional
+        `ExposureAudit.to_dict()`; ``measured`` false with ``why_not`` where there was nothing to measure.
+    plain : bool
+        In the words of a public page.
+    """
+    if audit is None:
+        return Burden(why_not="Nobody has measured yet whom this plan reaches.")
+    findings = list(audit.get("findings", ()))
+    if audit.get("measured") is False or not findings:
+        why = str(audit.get("why_not") or "the audit found nothing to measure")
+        return Burden(why_not=why[:1].upper() + why[1:].rstrip(".") + ".")
+    ratios = [f for f in findings if _parts(f)[0] == RATIO]
+    reference = _reference(audit, ratios)
+    groups: dict[str, list[tuple[str, Result]]] = {}
+    for finding in ratios:
+        _, name, group = _parts(finding)
+        groups.setdefault(str((finding.get("details") or {}).get("group") or group), []).append(
+            (name, finding)
+        )
+    order = list(MAPS)
+    figures, sentences, facts = [], [], []
+    for group, found in groups.items():
+        found.sort(key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+        figures.append(_chart(group, reference, found, plain=plain))
+        for name, finding in found:
+            if name == "plan":
+                sentences.append(_sentence(finding, group, reference))
+                value = finding.get("value")
+                facts.append(
+                    (
+                        f"{group} to {reference}",
+                        number(value) if value is not None else "no number",
+                        _ends(finding),
+                    )
+                )
+    limits = list(dict.fromkeys(str(limit) for f in findings for limit in f.get("limits") or ()))
+    return Burden("", tuple(figures), tuple(sentences), tuple(limits), findings_table(findings), tuple(facts))
+
+
+def findings_table(findings: list[Result]) -> Markup:
+    """Every finding: what, of whom, how much, how sure, and what the threshold says."""
+    rows = []
+    for f in findings:
+        value = number(f["value"]) if f.get("value") is not None else "no number"
+        unit = f" {f['unit']}" if f.get("unit") and f.get("value") is not None else ""
+        threshold = f.get("threshold")
+        bound = (
+            "none set"
+            if not threshold
+            else f"{number(threshold['value'])}, by {threshold['set_by']} on {threshold['set_at']}"
+        )
+        verdict = "" if f.get("passes") is None else "within" if f["passes"] else "beyond"
+        rows.append(
+            (
+                f"{f['measure']}: {f['subject']}",
+                value + unit,
+                _ends(f),
+                f"{bound}{f' ({verdict})' if verdict else ''}",
+            )
+        )
+    table = Table(("What was measured", "Value", "Interval", "Threshold"), rows, ("", "n", "n", ""))
+    return table.html("Everything that the audit found")

@@ -1,0 +1,156 @@
+"""What a trial says, for a page: the verdict in words, its charts and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from peelian.publish.charts import Bar, Table, bar_chart, chart_with_table, interval_chart, interval_table
+from peelian.publish.words import interval, number, percent, plural
+
+__all__ = ["caught_figure", "difference_figure", "method_title", "scores_table", "verdict_words"]
+
+Result = Mapping[str, Any]
+
+COUNTING = "count_map"
+METRICS = {
+    "hit_rate": "Share of reports caught",
+    "pai": "Times better than chance (PAI)",
+    "pei": "Share of the best possible (PEI)",
+    "log_score": "Log score, nats a report (higher is better)",
+    "log_skill": "Log skill against a uniform map (higher is better)",
+    "crps": "CRPS (lower is better)",
+}
+HEADLINES = {
+    "better": "{method} did better than plain counting, and is used",
+    "no better": "No method did better than plain counting, so counting is used",
+    "worse": "The other methods did worse than plain counting, so counting is used",
+}
+
+
+def method_title(trial: Result | None, name: str) -> str:
+    """The title of a method as a reader knows it; its name where the trial has none."""
+    known = {str(m["name"]): str(m.get("title") or m["name"]) for m in (trial or {}).get("methods", ())}
+    return known.get(name, name.replace("_", " "))
+
+
+def verdict_words(trial: Result | None) -> dict[str, str]:
+    """The verdict as ``status``, ``headline`` and ``text``; honest where no trial was run."""
+    if trial is None:
+        text = "No trial was run: nobody knows how well this forecast does. Read it as a summary of past reports."
+        return {"status": "not tried", "headline": "This forecast has not been tried", "text": text}
+    verdict = trial["verdict"]
+    status = str(verdict["status"])
+    title = method_title(trial, str(verdict["method"]))
+    headline = HEADLINES.get(status, "The verdict is: " + status).format(method=title)
+    return {"status": status, "headline": headline, "text": str(verdict["text"])}
+
+
+def primary_fraction(trial: Result) -> str:
+    """The share of the area that the verdict is about, as the key of the scores."""
+    wanted = trial["verdict"].get("fraction")
+    keys = [str(k) for m in trial["methods"] for k in m["scores"].get("hit_rate", {})]
+    for key in keys:
+        if wanted is not None and abs(float(key) - float(wanted)) < 1e-12:
+            return key
+    return keys[0] if keys else "0.01"
+
+
+def _bar(title: str, score: Result | None, *, strong: bool, scale: float = 1.0, middle: str = "value") -> Bar:
+    if score is None or score.get(middle) is None:
+        return Bar(title, None, note="not measured", strong=strong)
+    ends = [None if score.get(k) is None else scale * float(score[k]) for k in ("low", "high")]
+    return Bar(title, scale * float(score[middle]), ends[0], ends[1], strong=strong)
+
+
+def _used(trial: Result, method: Result) -> bool:
+    return bool(method["name"] == trial["verdict"]["method"])
+
+
+def caught_figure(trial: Result, *, caption: str = "") -> Markup:
+    """Of 100 reports, how many fell in the small part of the area that each method had picked beforehand."""
+    key = primary_fraction(trial)
+    rows = [
+        _bar(
+            method_title(trial, m["name"]),
+            m["scores"]["hit_rate"].get(key),
+            strong=_used(trial, m),
+            scale=100.0,
+        )
+        for m in trial["methods"]
+    ]
+    share = percent(float(key))
+    said = "; ".join(
+        f"{r.label}: {number(r.value)} ({interval(r.low, r.high)})" for r in rows if r.value is not None
+    )
+    title = (
+        caption or f"Of 100 reports, how many came from the {share} of the area that each method had picked"
+    )
+    drawing = bar_chart(rows, title=title, desc=f"Reports of 100. {said}.", unit="reports of 100")
+    table = interval_table(rows, first="Method", value="Reports of 100", level=trial["verdict"].get("level"))
+    tried = plural(trial["origins"], "past period")
+    note = f"Dark: the method in use. Measured on {tried} that the methods had not seen."
+    return chart_with_table(drawing, table, caption=title, note=note)
+
+
+def difference_figure(trial: Result) -> Markup | None:
+    """Each method's difference from counting, with its interval; None where counting is alone."""
+    key = primary_fraction(trial)
+    others = [m for m in trial["methods"] if m["name"] != COUNTING]
+    if not others:
+        return None
+    rows = [
+        _bar(
+            method_title(trial, m["name"]),
+            (m.get("versus_counts") or {}).get("pai", {}).get(key),
+            strong=_used(trial, m),
+            middle="difference",
+        )
+        for m in others
+    ]
+    title = f"Difference from counting, at {percent(float(key))} of the area"
+    said = "; ".join(
+        f"{r.label}: {number(r.value)} ({interval(r.low, r.high)})" for r in rows if r.value is not None
+    )
+    drawing = interval_chart(
+        rows,
+        title=title,
+        desc=f"Difference in PAI from the count map. {said}.",
+        unit="difference in PAI (right of the line: better than counting)",
+        reference=0.0,
+        reference_label="same as counting",
+    )
+    table = interval_table(
+        rows, first="Method", value="Difference in PAI", level=trial["verdict"].get("level")
+    )
+    note = "Where the line through the dot crosses the dashed line, the trial can't tell the two apart."
+    return chart_with_table(drawing, table, caption=title, note=note)
+
+
+def _cell(score: Result | None) -> str:
+    if score is None or score.get("value") is None:
+        return "not measured"
+    ends = f" ({interval(score['low'], score['high'])})" if score.get("low") is not None else ""
+    return number(score["value"]) + ends
+
+
+def scores_table(trial: Result) -> Markup:
+    """Every score of every method, with its interval."""
+    rows = []
+    for name, title in METRICS.items():
+        held = [m["scores"].get(name) for m in trial["methods"]]
+        if all(h is None for h in held):
+            continue
+        if any(isinstance(h, Mapping) and "value" not in h for h in held):
+            keys = sorted({str(k) for h in held if h for k in h}, key=float)
+            rows += [
+                [f"{title}, {percent(float(k))} of the area", *[_cell((h or {}).get(k)) for h in held]]
+                for k in keys
+            ]
+        else:
+            rows.append([title, *[_cell(h) for h in held]])
+    columns = ["Measure", *[method_title(trial, m["name"]) for m in trial["methods"]]]
+    table = Table(columns, rows, ("", *["n"] * (len(columns) - 1)))
+    return table.html("All scores, with their intervals in brackets")
