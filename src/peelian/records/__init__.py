@@ -8,20 +8,34 @@ from __future__ import annotations
 
 from peelian.records.categories import STANDARD, CategoryTable, StandardCategory, load_table
 from peelian.records.incidents import CivilTime, Incidents
+from peelian.records.reading import EARLIEST, Reading, read_incidents
+from peelian.records.report import QUARANTINE_COLUMNS, REASONS, ImportReport
 from peelian.records.schema import ARROW_SCHEMA, FIELDS, NULLABLE, RESOLUTIONS, Field, Resolution, empty_frame
+from peelian.records.sources import MAPPABLE, SOURCES, Source, parse_mapping, recognise
 
 __all__ = [
     "ARROW_SCHEMA",
+    "EARLIEST",
     "FIELDS",
+    "MAPPABLE",
     "NULLABLE",
+    "QUARANTINE_COLUMNS",
+    "REASONS",
     "RESOLUTIONS",
+    "SOURCES",
     "STANDARD",
     "CategoryTable",
     "CivilTime",
     "Field",
+    "ImportReport",
     "Incidents",
+    "Reading",
     "Resolution",
+    "Source",
     "StandardCategory",
     "empty_frame",
     "load_table",
+    "parse_mapping",
+    "read_incidents",
+    "recognise",
 ]

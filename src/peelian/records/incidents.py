@@ -61,7 +61,7 @@ class Incidents:
     def __init__(self, frame: pd.DataFrame, crs: str, zone: str) -> None:
         self._frame = _validated(frame)
         self._crs = _projected(crs)
-        self._zone = _known_zone(zone)
+        self._zone = check_zone(zone)
 
     @classmethod
     def of(
@@ -305,7 +305,8 @@ def _projected(crs: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _known_zone(zone: str) -> str:
+def check_zone(zone: str) -> str:
+    """Return an IANA zone that exists, or raise DataError."""
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError, TypeError) as error:
