@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -15,8 +16,6 @@ from peelian.places.grid import Grid
 from peelian.places.periods import Day, Periods, as_day
 
 if TYPE_CHECKING:
-    import ibis
-
     from peelian.records.incidents import Incidents
 
 __all__ = ["Counts", "Points", "count_incidents", "count_table"]
@@ -205,9 +204,9 @@ def count_table(table: ibis.Table, grid: Grid, periods: Periods) -> Counts:
         msg = f"periods of {periods.frequency} were asked for, but {coarse:,} incidents have only a month"
         raise ResolutionError(msg, hint="ask for whole months: --period 1mo")
     rows, columns = grid.shape
-    ix, iy = _column(table.x, grid.side), _column(table.y, grid.side)
+    xmin, ymin, xmax, ymax = grid.bounds()
+    ix, iy = _column(table.x, grid.side, xmin, xmax), _column(table.y, grid.side, ymin, ymax)
     day = table.occurred_from.date()
-    # Filtered as floats and before the cast: NULL, NaN and far points are outside, never an error.
     held = table.filter(
         ix >= grid.ix0,
         ix < grid.ix0 + columns,
@@ -227,7 +226,12 @@ def count_table(table: ibis.Table, grid: Grid, periods: Periods) -> Counts:
     return Counts(grid, periods, matrix, outside=int(table.count().execute()) - int(matrix.sum()))
 
 
-def _column(x: ibis.expr.types.NumericValue, side: float) -> ibis.expr.types.NumericValue:
-    """The same arithmetic, in the same order, as the grid's own: both name the same square on an edge."""
-    i = (x / side).floor().cast("float64")
-    return i + ((i + 1) * side <= x).cast("float64") - (i * side > x).cast("float64")
+def _column(x: Any, side: float, low: float, high: float) -> Any:
+    """Column (row) of a coordinate between `low` and `high`, as a whole float; NULL elsewhere.
+
+    The arithmetic is the grid's own, in the same order, so that both name the same square on an edge. Points far
+    off, NaN and NULL must not reach it: engines floor to an integer, which would overflow.
+    """
+    near = ibis.ifelse((x >= low - side) & (x <= high + side), x, ibis.null("float64"))
+    i = (near / side).floor().cast("float64")
+    return i + ((i + 1) * side <= near).cast("float64") - (i * side > near).cast("float64")

@@ -134,14 +134,14 @@ def within_area_of_use(x: npt.ArrayLike, y: npt.ArrayLike, crs: str, *, margin: 
 Bounds = tuple[float, float, float, float]
 
 
-def _fits(x: Floats, y: Floats, crs: str, bounds: Bounds | None) -> Bools:
+def _fits(x: Floats, y: Floats, crs: str, bounds: Bounds | None, *, margin: float = 0.5) -> Bools:
     """Which points lie in the area of use, or near the study area where its bounds are known."""
-    within = within_area_of_use(x, y, crs)
+    within = within_area_of_use(x, y, crs, margin=margin)
     if bounds is None:
         return within
     xmin, ymin, xmax, ymax = bounds
     # Half the size of the study area around it: a city's records have places in its suburbs.
-    pad = max(xmax - xmin, ymax - ymin) / 2
+    pad = max(xmax - xmin, ymax - ymin) * margin
     near: Bools = within & (x >= xmin - pad) & (x <= xmax + pad) & (y >= ymin - pad) & (y <= ymax + pad)
     return near
 
@@ -150,24 +150,24 @@ def _guess(x: Floats, y: Floats, crs: str, bounds: Bounds | None) -> tuple[str, 
     """What is probably wrong with points that don't fit, and what to try."""
 
     def mostly(gx: Floats, gy: Floats) -> bool:
-        return bool(_fits(gx, gy, crs, bounds).mean() > 0.5)
+        # Without a margin: a guess needs more evidence than a doubt.
+        return bool(_fits(gx, gy, crs, bounds, margin=0.0).mean() > 0.5)
 
-    swapped = "x and y look swapped", "swap the two columns: x is east (longitude), y is north (latitude)"
-    if mostly(y, x):
-        return swapped
     if not _crs(crs).is_projected:
+        if mostly(y, x):
+            return "x and y look swapped", "swap the two columns: x is longitude, y is latitude"
         return "they are no degrees", "name the CRS that the file is in: --source-crs"
-    # Degrees that were swapped before they were projected to this CRS.
+    guesses = []
     lon, lat = transform(x, y, source=crs, target="EPSG:4326")
-    if mostly(*transform(lat, lon, source="EPSG:4326", target=crs)):
-        return swapped
+    # The second: degrees that were swapped before they were projected to this CRS.
+    if mostly(y, x) or mostly(*transform(lat, lon, source="EPSG:4326", target=crs)):
+        guesses.append("x and y look swapped")
     metric = metres_per_unit(crs) == 1.0
     factor = _FOOT if metric else 1 / metres_per_unit(crs)
     if mostly(x * factor, y * factor):
-        guess = "they look like feet given as metres" if metric else "they look like metres given as feet"
-        return guess, "name the CRS that the file is in: --source-crs"
-    hint = "name the CRS that the file is in: --source-crs; feet given as metres are a usual reason"
-    return "feet and metres, or two zones, may have been mixed up", hint
+        guesses.append(f"they look like {'feet given as metres' if metric else 'metres given as feet'}")
+    hint = "name the CRS that the file is in with --source-crs, or swap the columns: x is east, y is north"
+    return " or ".join(guesses) or "feet and metres, or two zones, may have been mixed up", hint
 
 
 def check_points(
