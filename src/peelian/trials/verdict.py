@@ -1,0 +1,160 @@
+"""The verdict: does any method beat counting, and what is used because of it.
+
+The metric and the area are fixed before the trial, and so are the rules:
+
+- *better* — at least one challenger's interval lies above zero as a whole. Of those, the one with the highest
+lower
+  end is what is used.
+- *worse* — every challenger's interval lies below zero as a whole.
+- *no better* — all else, too little data included.
+
+In the last two the count map is what is used. The intervals are simultaneous: with k challengers each has the
+level 1 - (1 - level) / k (Bonferroni), so that trying many methods doesn't make one of them win by luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from peelian.trials.bootstrap import Interval
+
+__all__ = ["Comparison", "Status", "Verdict", "judge", "simultaneous"]
+
+Status: TypeAlias = Literal["better", "no better", "worse"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One challenger against the count map.
+
+    Parameters
+    ----------
+    name, title : str
+        The challenger's.
+    difference : Interval
+        Its PAI less that of the count map, with the simultaneous interval.
+    value, baseline : float
+        PAI of the challenger and of the count map.
+    caught, baseline_caught : float
+        Hit rates, 0 to 1.
+    """
+
+    name: str
+    title: str
+    difference: Interval
+    value: float
+    baseline: float
+    caught: float
+    baseline_caught: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out, and what follows from it.
+
+    Parameters
+    ----------
+    status : {"better", "no better", "worse"}
+        Of the challengers, against the count map.
+    method : str
+        Name of the method to use.
+    text : str
+        Why, in words and numbers.
+    metric : str
+    fraction : float
+        Share of the area at which it was measured.
+    difference, low, high : float
+        Of the challenger that the text speaks of; not a number where there is none or too little data.
+    level : float
+        Simultaneous level of the interval.
+    """
+
+    status: Status
+    method: str
+    text: str
+    metric: str
+    fraction: float
+    difference: float
+    low: float
+    high: float
+    level: float
+
+    def to_dict(self) -> dict[str, str | float | None]:
+        """As JSON has it: what is no finite number is None."""
+        return {
+            "status": self.status,
+            "method": self.method,
+            "text": self.text,
+            "metric": self.metric,
+            "fraction": self.fraction,
+            **Interval(self.difference, self.low, self.high).to_dict("difference"),
+            "level": self.level,
+        }
+
+
+def simultaneous(level: float, k: int) -> float:
+    """Level that each of `k` intervals needs so that all hold at once with `level` (Bonferroni)."""
+    return 1 - (1 - level) / max(k, 1)
+
+
+def judge(
+    comparisons: Sequence[Comparison], *, baseline: str, fraction: float, level: float, over: str
+) -> Verdict:
+    """Judge the challengers by the rules of this module.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        With simultaneous intervals; may be empty.
+    baseline : str
+        Name of the count map.
+    fraction : float
+        Share of the area.
+    level : float
+        The simultaneous level.
+    over : str
+        What it was tried on, such as ``"52 weeks, 2017-01-02 to 2017-12-31"``.
+    """
+    if not comparisons:
+        text = f"Nothing but the count map was tried over {over}: the count map is what is used."
+        return Verdict("no better", baseline, text, "pai", fraction, np.nan, np.nan, np.nan, level)
+    winners = [c for c in comparisons if c.difference.low > 0]
+    status: Status
+    if winners:
+        status, told = "better", max(winners, key=lambda c: c.difference.low)
+    else:
+        told = max(comparisons, key=lambda c: c.difference.value)
+        status = "worse" if all(c.difference.high < 0 for c in comparisons) else "no better"
+    text = _text(told, status, len(comparisons), fraction=fraction, level=level, over=over)
+    method = told.name if status == "better" else baseline
+    d = told.difference
+    return Verdict(status, method, text, "pai", fraction, d.value, d.low, d.high, level)
+
+
+def _text(told: Comparison, status: Status, k: int, *, fraction: float, level: float, over: str) -> str:
+    d = told.difference
+    title = told.title[:1].lower() + told.title[1:]
+    which = title if k == 1 else f"{title}, the best of the {k} methods tried,"
+    caught = (
+        f"Over {over}, {which} had {100 * told.caught:.1f} of every 100 reported incidents in {100 * fraction:g} % "
+        f"of the area; the count map had {100 * told.baseline_caught:.1f}. "
+    )
+    if not (np.isfinite(d.low) and np.isfinite(d.high)):
+        return caught + "That is too little data to tell whether it is better: the count map is what is used."
+    among = "" if k == 1 else f" for all {k} at once"
+    numbers = (
+        f"Its PAI is {told.value:.2f} against {told.baseline:.2f}, a difference of {d.value:+.2f} "
+        f"({100 * level:g} % interval{among}: {d.low:+.2f} to {d.high:+.2f}). "
+    )
+    ends: dict[Status, str] = {
+        "better": f"The whole interval is above zero: {title} is what is used.",
+        "worse": "The whole interval is below zero: the count map is what is used.",
+        "no better": "That does not show it to be better: the count map is what is used.",
+    }
+    if status == "no better" and d.low <= 0 <= d.high:
+        return caught + numbers + "The interval includes zero: the count map is what is used."
+    return caught + numbers + ends[status]

@@ -1,0 +1,122 @@
+"""The rules of the verdict, one by one, and that its words agree with its numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peelian.trials import Interval, Verdict, judge
+from peelian.trials.verdict import Comparison, simultaneous
+
+
+def against(name, difference, low, high):
+    found = Interval(difference, low, high)
+    return Comparison(
+        name, name.replace("_", " ").capitalize(), found, 10 + difference, 10.0, 0.1 + difference / 100, 0.1
+    )
+
+
+def verdict(*comparisons):
+    return judge(comparisons, baseline="count_map", fraction=0.01, level=0.95, over="52 weeks, A to B")
+
+
+def test_better_only_with_the_whole_interval_above_zero():
+    found = verdict(against("kernel_density", 2.0, 0.5, 3.5))
+    assert (found.status, found.method) == ("better", "kernel_density")
+    assert (found.difference, found.low, found.high) == (2.0, 0.5, 3.5)
+    assert found.text == (
+        "Over 52 weeks, A to B, kernel density had 12.0 of every 100 reported incidents in 1 % of the area; the "
+        "count map had 10.0. Its PAI is 12.00 against 10.00, a difference of +2.00 (95 % interval: +0.50 to +3.50). "
+        "The whole interval is above zero: kernel density is what is used."
+    )
+
+
+@pytest.mark.parametrize("low", [0.0, -0.1])
+def test_no_better_where_the_interval_includes_zero(low):
+    found = verdict(against("kernel_density", 2.0, low, 4.0))
+    assert (found.status, found.method) == ("no better", "count_map")
+    assert "The interval includes zero: the count map is what is used." in found.text
+
+
+def test_worse_with_the_whole_interval_below_zero():
+    found = verdict(against("kernel_density", -2.0, -3.0, -1.0))
+    assert (found.status, found.method) == ("worse", "count_map")
+    assert "The whole interval is below zero: the count map is what is used." in found.text
+
+
+def test_of_several_better_ones_the_one_with_the_highest_lower_end():
+    found = verdict(against("a", 5.0, 0.1, 9.0), against("b", 3.0, 1.0, 5.0), against("c", -2.0, -3.0, -1.0))
+    assert (found.status, found.method, found.low) == ("better", "b", 1.0)
+    assert "b, the best of the 3 methods tried," in found.text
+    assert "for all 3 at once" in found.text
+
+
+def test_worse_only_if_all_are():
+    assert verdict(against("a", -1.0, -2.0, -0.5), against("b", -2.0, -5.0, 1.0)).status == "no better"
+    found = verdict(against("a", -1.0, -2.0, -0.5), against("b", -2.0, -5.0, -1.0))
+    assert (found.status, found.difference) == ("worse", -1.0)
+
+
+def test_where_the_nearest_is_worse_but_another_unclear_no_claim_about_zero_is_made():
+    found = verdict(against("a", -1.0, -2.0, -0.5), against("b", -2.0, -5.0, 1.0))
+    assert "includes zero" not in found.text
+    assert "That does not show it to be better: the count map is what is used." in found.text
+
+
+def test_too_little_data():
+    found = verdict(against("a", 1.0, np.nan, np.nan))
+    assert (found.status, found.method) == ("no better", "count_map")
+    assert "too little data" in found.text
+    assert found.to_dict()["low"] is None
+
+
+def test_nothing_but_counting():
+    found = verdict()
+    assert (found.status, found.method) == ("no better", "count_map")
+    assert "Nothing but the count map was tried" in found.text
+    assert math.isnan(found.difference)
+    assert found.to_dict()["difference"] is None
+
+
+def test_to_dict_is_json():
+    made = verdict(against("kernel_density", 2.0, 0.5, 3.5)).to_dict()
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert list(made) == [
+        "status",
+        "method",
+        "text",
+        "metric",
+        "fraction",
+        "difference",
+        "low",
+        "high",
+        "level",
+    ]
+
+
+def test_bonferroni():
+    assert simultaneous(0.95, 1) == pytest.approx(0.95)
+    assert simultaneous(0.95, 5) == pytest.approx(0.99)
+    assert simultaneous(0.95, 0) == pytest.approx(0.95)
+
+
+ends = st.tuples(st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9)).map(sorted)
+
+
+@given(st.lists(ends, max_size=5))
+def test_a_method_is_used_only_if_it_is_better(drawn):
+    made = [against(f"m{i}", middle, low, high) for i, (low, middle, high) in enumerate(drawn)]
+    found = verdict(*made)
+    assert isinstance(found, Verdict)
+    if found.status == "better":
+        used = next(c for c in made if c.name == found.method)
+        assert used.difference.low > 0
+    else:
+        assert found.method == "count_map"
+        assert all(not c.difference.low > 0 for c in made)
+        assert found.text.endswith("the count map is what is used.")
