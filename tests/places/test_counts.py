@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import ibis
@@ -60,10 +61,14 @@ def brute_force(given_: Incidents, grid: Grid, periods: Periods) -> dict[tuple[i
     return dict(found)
 
 
+CONNECTION = ibis.duckdb.connect()
+NUMBER = count()
+
+
 def as_table(given_: Incidents, folder: Path) -> ibis.Table:
-    path = folder / "incidents.parquet"
+    path = folder / f"incidents{next(NUMBER)}.parquet"
     given_.frame.to_parquet(path)
-    return ibis.duckdb.connect().read_parquet(path)
+    return CONNECTION.read_parquet(path)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tables")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rows=st.lists(st.tuples(OFFSETS, OFFSETS, SECONDS), max_size=40), span=SPANS)
 def test_both_engines_count_what_brute_force_counts(
     folder: Path, rows: list[tuple[float, float, int]], span: str
@@ -261,6 +266,6 @@ def test_rows_of_a_table_without_place_or_time_are_outside(folder: Path) -> None
     )
     pq.write_table(table, path)
     counts = count_table(
-        ibis.duckdb.connect().read_parquet(path), GRID, Periods.covering("2016-01-01", "2016-03-01", "1w")
+        CONNECTION.read_parquet(path), GRID, Periods.covering("2016-01-01", "2016-03-01", "1w")
     )
     assert (counts.total, counts.outside) == (1, 6)

@@ -283,9 +283,10 @@ class Areas:
             point, area = tree.query(shapely.points(x[run], y[run]))
             # The tree knows only rectangles; polygons are prepared, points can't be: so polygon by polygon.
             order = np.argsort(area, kind="stable")
-            held, first = np.unique(area[order], return_index=True)
-            for i, members in zip(held, np.split(order, first[1:]), strict=True):
-                at = run[point[members]]
+            point, area = point[order], area[order]
+            for i in np.unique(area):
+                start, end = np.searchsorted(area, [i, i + 1])
+                at = run[point[start:end]]
                 inside = at[shapely.intersects_xy(shapes[i], x[at], y[at])]
                 found[inside] = np.minimum(found[inside], i)
         return np.where(found < len(self), found, -1)

@@ -63,7 +63,7 @@ def read_shapes(path: str | Path, *, crs: str | None = None, layer: str | None =
         msg = f"{path.name} was given as a file of areas; expected one of {expected}"
         raise SourceError(msg, hint="export the areas as GeoJSON or GeoPackage")
     frame = _read_parquet(path) if suffix in _PARQUET else _read_vector(path, layer)
-    if not isinstance(frame, gpd.GeoDataFrame):
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
         msg = f"{path.name} has {len(frame)} rows and no geometry"
         raise SourceError(msg, hint="give the file with the polygons; join the table of people to it after")
     return _with_crs(frame, path, crs)
