@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from peelian.records.categories import STANDARD, CategoryTable, StandardCategory, load_table
 from peelian.records.incidents import CivilTime, Incidents
-from peelian.records.reading import EARLIEST, Reading, read_incidents
+from peelian.records.pipeline import Progress
+from peelian.records.quality import Quality, assess
+from peelian.records.reading import EARLIEST, Reading, ReadOptions, read_incidents
 from peelian.records.report import QUARANTINE_COLUMNS, REASONS, ImportReport
-from peelian.records.schema import ARROW_SCHEMA, FIELDS, NULLABLE, RESOLUTIONS, Field, Resolution, empty_frame
-from peelian.records.sources import MAPPABLE, SOURCES, Source, parse_mapping, recognise
+from peelian.records.schema import (
+    ARROW_SCHEMA,
+    FIELDS,
+    NULLABLE,
+    RESOLUTIONS,
+    Field,
+    Resolution,
+    empty_frame,
+)
+from peelian.records.sources import MAPPABLE, SOURCES, DateOrder, Source, parse_mapping, recognise
+from peelian.records.store import IncidentStore, Staged
 
 __all__ = [
     "ARROW_SCHEMA",
@@ -26,13 +37,20 @@ __all__ = [
     "STANDARD",
     "CategoryTable",
     "CivilTime",
+    "DateOrder",
     "Field",
     "ImportReport",
+    "IncidentStore",
     "Incidents",
+    "Progress",
+    "Quality",
+    "ReadOptions",
     "Reading",
     "Resolution",
     "Source",
+    "Staged",
     "StandardCategory",
+    "assess",
     "empty_frame",
     "load_table",
     "parse_mapping",

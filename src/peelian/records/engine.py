@@ -34,7 +34,7 @@ def settings(
 
 @contextmanager
 def connect(
-    *, threads: int | None = None, memory: str = "1GB"
+    *, threads: int | None = None, memory: str = "1GB", scratch: Path | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Yield an in-memory connection and its temporary folder; both are gone afterwards.
 
@@ -44,8 +44,10 @@ def connect(
         Upper bound of worker threads; all cores when not given.
     memory : str
         DuckDB's memory limit; what does not fit spills to the temporary folder.
+    scratch : Path, optional
+        Where to make the temporary folder; the system's place for such when not given.
     """
-    with tempfile.TemporaryDirectory(prefix="peelian-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="peelian-", dir=scratch, ignore_cleanup_errors=True) as folder:
         config = settings(threads=threads, memory=memory, temporary=str(Path(folder) / "spill"))
         connection = duckdb.connect(":memory:", config=config)
         connection.execute("SET TimeZone = 'UTC'")

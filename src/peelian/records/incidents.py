@@ -193,9 +193,9 @@ class Incidents:
         if category is not None:
             keep &= self._of_category([category] if isinstance(category, str) else list(category))
         if start is not None:
-            keep &= self.time >= self._bound(start, "start")
+            keep &= self.time >= civil_bound(start, "start", self.resolution)
         if end is not None:
-            keep &= self.time < self._bound(end, "end")
+            keep &= self.time < civil_bound(end, "end", self.resolution)
         if officer_initiated is not None:
             keep &= frame["officer_initiated"].to_numpy(dtype=np.bool_) == officer_initiated
         return self._with(frame[keep].reset_index(drop=True))
@@ -207,30 +207,10 @@ class Incidents:
         return other
 
     def _of_category(self, wanted: list[str]) -> npt.NDArray[np.bool_]:
-        labels = self._frame["label"].astype("str")
-        by_fold: dict[str, list[str]] = {}
-        for label in labels.unique():
-            by_fold.setdefault(str(label).casefold(), []).append(str(label))
-        keep = np.zeros(len(self), dtype=np.bool_)
-        for name in wanted:
-            fold = name.strip().casefold()
-            if fold not in STANDARD and fold not in by_fold:
-                raise _unknown_category(name, by_fold)
-            keep |= (self._frame["category"] == fold).to_numpy(dtype=np.bool_)
-            keep |= labels.isin(by_fold.get(fold, [])).to_numpy(dtype=np.bool_)
-        return keep
-
-    def _bound(self, value: CivilTime, name: str) -> np.datetime64:
-        bound = _civil(value, name)
-        unit = _UNIT[self.resolution]
-        if (
-            self.resolution != "minute"
-            and bound.astype(f"datetime64[{unit}]").astype("datetime64[s]") != bound
-        ):
-            known = self.resolution
-            msg = f"{name}={value} falls inside a {known}, and these times are known only to the {known}"
-            raise ResolutionError(msg, hint=f"give the first moment of a {known}")
-        return bound
+        labels = self._frame["label"]
+        categories, names = match_categories(wanted, [str(label) for label in labels.unique()])
+        keep = self._frame["category"].isin(categories) | labels.isin(names)
+        return keep.to_numpy(dtype=np.bool_)
 
     def _repr_html_(self) -> str:
         rows = [("reported incidents", f"{len(self):,}"), ("CRS", self._crs), ("zone", self._zone)]
@@ -327,6 +307,30 @@ def _civil(value: CivilTime, name: str) -> np.datetime64:
         raise DataError(msg, hint=f"{name}=2017-03-31")
     bound: np.datetime64 = naive[0]
     return bound
+
+
+def civil_bound(value: CivilTime, name: str, known: Resolution) -> np.datetime64:
+    """Return a bound as ``datetime64[s]``; raise ResolutionError if it cuts through what is known of times."""
+    bound = _civil(value, name)
+    if known != "minute" and bound.astype(f"datetime64[{_UNIT[known]}]").astype("datetime64[s]") != bound:
+        msg = f"{name}={value} falls inside a {known}, and these times are known only to the {known}"
+        raise ResolutionError(msg, hint=f"give the first moment of a {known}")
+    return bound
+
+
+def match_categories(wanted: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the standard categories and the labels that are meant; raise DataError listing near names."""
+    by_fold: dict[str, list[str]] = {}
+    for label in labels:
+        by_fold.setdefault(label.casefold(), []).append(label)
+    categories, names = [], []
+    for name in wanted:
+        fold = name.strip().casefold()
+        if fold not in STANDARD and fold not in by_fold:
+            raise _unknown_category(name, by_fold)
+        categories += [fold] if fold in STANDARD else []
+        names += by_fold.get(fold, [])
+    return categories, names
 
 
 def _check_resolution_name(resolution: str) -> None:

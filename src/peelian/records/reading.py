@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -26,10 +27,25 @@ from peelian.records.report import QUARANTINE_COLUMNS, ImportReport
 from peelian.records.schema import ARROW_SCHEMA, coarsest
 from peelian.records.sources import DateOrder, mapped_source, recognise
 
-__all__ = ["EARLIEST", "Reading", "read_incidents"]
+__all__ = ["EARLIEST", "ReadOptions", "Reading", "read_incidents"]
 
 #: Times before this are not believed: they are typing errors and defaults, such as 1900-01-01.
 EARLIEST = dt.datetime(1970, 1, 1)  # noqa: DTZ001  civil time has no offset
+
+
+class ReadOptions(TypedDict, total=False):
+    """The options of :func:`read_incidents` that say what a file holds and what to keep of it."""
+
+    source: str | None
+    mapping: Mapping[str, str] | None
+    crs: str | None
+    source_crs: str | None
+    zone: str | None
+    categories: str | os.PathLike[str] | None
+    study_area: shapely.Geometry | None
+    now: dt.datetime | None
+    earliest: dt.datetime
+    date_order: DateOrder | None
 
 
 @dataclass(frozen=True)
@@ -129,21 +145,10 @@ def read_incidents(
     return Reading(Incidents(frame, found.crs, plan.zone), quarantine, report)
 
 
-def make_plan(
-    path: Path,
-    *,
-    source: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    crs: str | None = None,
-    source_crs: str | None = None,
-    zone: str | None = None,
-    categories: str | os.PathLike[str] | None = None,
-    study_area: shapely.Geometry | None = None,
-    now: dt.datetime | None = None,
-    earliest: dt.datetime = EARLIEST,
-    date_order: DateOrder | None = None,
-) -> Plan:
-    """Open a file and settle how it is to be read; parameters as in :func:`read_incidents`."""
+def make_plan(path: Path, **options: Unpack[ReadOptions]) -> Plan:
+    """Open a file and settle how it is to be read; options as in :func:`read_incidents`."""
+    source, mapping, zone = options.get("source"), options.get("mapping"), options.get("zone")
+    categories, date_order = options.get("categories"), options.get("date_order")
     file = open_file(path)
     if mapping:
         known = mapped_source(mapping, file.columns, name=source or "mapped", date_order=date_order)
@@ -160,12 +165,12 @@ def make_plan(
         layout=known.require_layout(file.columns),
         zone=zone,
         table=load_table(known.name, Path(categories) if categories is not None else None),
-        now=_civil(now, zone),
-        earliest=_civil(earliest, zone),
-        crs=crs,
-        source_crs=source_crs,
+        now=_civil(options.get("now"), zone),
+        earliest=_civil(options.get("earliest", EARLIEST), zone),
+        crs=options.get("crs"),
+        source_crs=options.get("source_crs"),
         date_order=date_order,
-        study_area=study_area,
+        study_area=options.get("study_area"),
     )
 
 
