@@ -111,7 +111,7 @@ def test_any_bytes_are_a_bundle_or_refused(data: bytes, width: int) -> None:
 def test_entries_of_the_longest_kind() -> None:
     longest = b"x" * MAX_ENTRY_BYTES
     assert decode_bundle(encode_bundle([longest]), width=1) == [longest]
-    with pytest.raises(UsageError, match="65,536 bytes.*at most 65,535"):
+    with pytest.raises(UsageError, match=r"65,536 bytes.*at most 65,535"):
         encode_bundle([longest + b"x"])
 
 

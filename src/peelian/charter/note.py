@@ -1,6 +1,6 @@
 """Signed notes and checkpoints: a small text that says "the ledger had this size and this root", signed.
 
-The formats are C2SP's, byte for byte, so that the witnesses and verifiers of other institutions can read them:
+The formats are C2SP's, byte for byte, so that witnesses and verifiers of other institutions can read them:
 `signed-note <https://c2sp.org/signed-note>`_ (Ed25519, signature type 0x01) and
 `tlog-checkpoint <https://c2sp.org/tlog-checkpoint>`_. Base64 is read in its one canonical spelling only, so a
 note has no second form that verifies as well.
