@@ -59,6 +59,8 @@ def test_distribution_has_the_mean_and_variance():
     assert surface([0.5]).distribution.var().tolist() == pytest.approx([0.5])
     with pytest.raises(UsageError, match="level of 1"):
         made.interval(1)
+    with pytest.raises(UsageError, match="level of 90"):
+        made.total_interval(90)
 
 
 def test_total_interval_against_simulation():

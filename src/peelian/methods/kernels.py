@@ -248,6 +248,11 @@ class KernelDensity(Method):
     size_ : float
         Negative binomial size by moments, in sample over the window.
 
+    Notes
+    -----
+    The default bandwidth had the best log skill on St. Louis burglary, motor vehicle theft and robbery, weekly in cells
+    of 250 m, among 100 to 750 m and on the 52 weeks of 2016 alone; ``tests/trials/test_stlouis.py`` does it again.
+
     References
     ----------
     Chainey, Tompson and Uhlig (2008), "The utility of hotspot mapping for predicting spatial patterns of
@@ -260,7 +265,7 @@ class KernelDensity(Method):
     title = "Kernel density"
 
     def __init__(
-        self, *, bandwidth: float | str = 250.0, window: str | None = "52w", background: float = 0.01
+        self, *, bandwidth: float | str = 150.0, window: str | None = "52w", background: float = 0.01
     ) -> None:
         self.bandwidth = bandwidth
         self.window = window
@@ -297,6 +302,10 @@ class DecayedKernelDensity(Method):
     size_ : float
         Negative binomial size by moments, in sample, the periods weighted as in the mean.
 
+    Notes
+    -----
+    The defaults were chosen as that of `KernelDensity` was; half-lives of 26 and 52 weeks were equally good.
+
     References
     ----------
     Bowers, Johnson and Pease (2004), "Prospective hot-spotting: the future of crime mapping?", British
@@ -308,7 +317,7 @@ class DecayedKernelDensity(Method):
     title = "Decayed kernel density"
 
     def __init__(
-        self, *, bandwidth: float | str = 250.0, half_life: str = "26w", background: float = 0.01
+        self, *, bandwidth: float | str = 150.0, half_life: str = "26w", background: float = 0.01
     ) -> None:
         self.bandwidth = bandwidth
         self.half_life = half_life

@@ -85,15 +85,14 @@ class Surface:
         -------
         low, high : arrays of int, shape (n_cells,)
         """
-        if not 0 < level < 1:
-            msg = f"a level of {level} was given; expected a share between 0 and 1"
-            raise UsageError(msg)
+        _check_level(level)
         low, high = self.distribution.interval(level)
         # scipy gives -1 as the lower end where the mean is 0.
         return np.maximum(low, 0).astype(np.int64), np.maximum(high, 0).astype(np.int64)
 
     def total_interval(self, level: float = 0.9) -> tuple[int, int]:
         """Predictive interval of the whole grid's count: normal, for the sum of independent cells."""
+        _check_level(level)
         total = float(self.mean.sum())
         variance = total + float(np.sum(self.mean**2)) / self.size
         half = stats.norm.ppf(0.5 + level / 2) * np.sqrt(variance)
@@ -180,3 +179,9 @@ class Surface:
         )
         table: str = self.frame.nsmallest(10, "rank").to_html(index=False, float_format=lambda v: f"{v:.2f}")
         return head + table
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        msg = f"a level of {level} was given; expected a share between 0 and 1"
+        raise UsageError(msg, hint="write 90 % as 0.9")
