@@ -1,20 +1,33 @@
 """What binds the system: a ledger that nobody can quietly change, policies, and decisions that people take."""
 
+from peelian.charter.decisions import CHOICES, MIN_REASON, STATES, Decision, is_in_force, transition
 from peelian.charter.entry import Clock, Entry, canonical_json
 from peelian.charter.ledger import REMEMBERED_IDS, InclusionProof, Ledger
 from peelian.charter.note import Checkpoint, Signer, Verifier
+from peelian.charter.policy import ACTIONS, PURPOSES, ROLES, Answer, Policy
 from peelian.charter.verification import Verification, verify
 
 __all__ = [
+    "ACTIONS",
+    "CHOICES",
+    "MIN_REASON",
+    "PURPOSES",
     "REMEMBERED_IDS",
+    "ROLES",
+    "STATES",
+    "Answer",
     "Checkpoint",
     "Clock",
+    "Decision",
     "Entry",
     "InclusionProof",
     "Ledger",
+    "Policy",
     "Signer",
     "Verification",
     "Verifier",
     "canonical_json",
+    "is_in_force",
+    "transition",
     "verify",
 ]

@@ -1,0 +1,375 @@
+"""Who may do what, for which purpose: asked of Cedar policies, answered with the policies that decided.
+
+A workspace keeps its policies as ``*.cedar`` files in one folder. ``hard_rules.cedar`` among them is the
+charter's own: it only forbids, and a folder without it, or with another version of it, is not loaded. What no
+policy permits is denied; what one forbids is denied whatever others permit; and a question that can't be
+evaluated is denied and logged as an error. Source of the semantics: `the Cedar policy language
+<https://docs.cedarpolicy.com>`_.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+
+from peelian.errors import ConfigError, RefusedError, UsageError
+
+__all__ = ["ACTIONS", "PURPOSES", "ROLES", "Answer", "Policy"]
+
+logger = logging.getLogger(__name__)
+
+ROLES = ("analyst", "commander", "dispatcher", "overseer", "public", "steward")
+_ACTIONS: dict[str, tuple[str, str]] = {
+    "import": ("operations", "records"),
+    "quality": ("evaluation", "records"),
+    "forecast": ("planning", "run"),
+    "trial": ("evaluation", "run"),
+    "plan": ("planning", "run"),
+    "audit": ("oversight", "plan"),
+    "decide": ("planning", "plan"),
+    "publish": ("publication", "plan"),
+    "verify": ("oversight", "ledger"),
+    "read_records": ("operations", "records"),
+    "init": ("administration", "workspace"),
+    "status": ("operations", "workspace"),
+}
+"""Each action: its purpose and the kind of thing that it is done to, unless the caller says otherwise."""
+ACTIONS = tuple(_ACTIONS)
+PURPOSES = tuple(sorted({purpose for purpose, _ in _ACTIONS.values()}))
+
+HARD_RULES = "hard_rules.cedar"
+SCHEMA = "schema.cedarschema"
+_OURS = (HARD_RULES, SCHEMA)
+
+
+def _packaged(name: str) -> str:
+    return (resources.files("peelian.charter") / "policies" / name).read_text(encoding="utf-8")
+
+
+def _packaged_names() -> list[str]:
+    folder = resources.files("peelian.charter") / "policies"
+    return sorted(item.name for item in folder.iterdir() if item.name.endswith((".cedar", ".cedarschema")))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the policies say to one question.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether it may be done.
+    policies : tuple of str
+        Ids of the policies that made the answer; none where none permits it.
+    reason : str
+        Why, in words.
+    remedy : str, optional
+        For a denial: what would have to change.
+    """
+
+    allowed: bool
+    policies: tuple[str, ...]
+    reason: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One policy as it was written: which file, what effect, and its annotations."""
+
+    file: str
+    effect: str
+    annotations: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        return self.annotations.get("id", "")
+
+
+class Policy:
+    """A loaded and validated set of policies. Use `load`.
+
+    Parameters
+    ----------
+    rules : mapping of str to _Rule
+        By the id that Cedar gives each policy.
+    policies : cedarpy.PolicySet
+        The parsed policies.
+    schema : cedarpy.Schema
+        What they may speak of.
+    digest : str
+        SHA-256, in hex, of all files, to be kept with what was decided under them.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: Mapping[str, _Rule],
+        policies: cedarpy.PolicySet,
+        schema: cedarpy.Schema,
+        digest: str,
+    ) -> None:
+        self.digest = digest
+        self._rules = rules
+        self._policies = policies
+        self._schema = schema
+
+    @staticmethod
+    def write_defaults(folder: Path) -> tuple[Path, ...]:
+        """Write the default policies into a folder, and return what was written.
+
+        The hard rules and the schema are always written, since they are the software's; any other file only
+        if it is not there.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        written: list[Path] = []
+        for name in _packaged_names():
+            path = folder / name
+            if name in _OURS or not path.exists():
+                path.write_text(_packaged(name), encoding="utf-8")
+                written.append(path)
+        return tuple(written)
+
+    @classmethod
+    def load(cls, folder: Path) -> Policy:
+        """Read the policies of a workspace.
+
+        Raises
+        ------
+        RefusedError
+            If the charter's hard rules are missing or were altered, or the policies keep someone from
+            verifying the ledger.
+        ConfigError
+            If a file can't be read, is not valid Cedar or does not fit the schema, or a policy has no id or
+            one that another has.
+        """
+        texts = _read_folder(folder)
+        _check_hard_rules(texts, folder)
+        rules: dict[str, _Rule] = {}
+        for name, text in texts.items():
+            for rule in _parse(name, text):
+                rules[f"policy{len(rules)}"] = rule
+        _check_ids(rules.values())
+        whole = "\n".join(texts.values())
+        schema_text = _packaged(SCHEMA)
+        _check_against_schema(whole, schema_text, rules)
+        digest = sha256(json.dumps([schema_text, texts], sort_keys=True).encode()).hexdigest()
+        policy = cls(
+            rules=rules,
+            policies=cedarpy.PolicySet.from_str(whole),
+            schema=cedarpy.Schema.from_str(schema_text),
+            digest=digest,
+        )
+        policy._check_anyone_can_verify(folder)
+        return policy
+
+    def ask(
+        self,
+        role: str,
+        action: str,
+        resource: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Whether a role may do something.
+
+        Parameters
+        ----------
+        role : str
+            One of `ROLES`.
+        action : str
+            One of `ACTIONS`.
+        resource : mapping, optional
+            What it is done to: ``kind`` (by default that of the action), and where known ``id``,
+            ``author_role``, ``state``, ``burden_measured``, ``officer_initiated``,
+            ``officer_initiated_approved``.
+        context : mapping, optional
+            ``purpose`` (by default that of the action), ``use``, ``choice``, ``automated``.
+
+        Raises
+        ------
+        UsageError
+            If there is no such role or action.
+        """
+        _check_known("role", role, ROLES)
+        _check_known("action", action, ACTIONS)
+        purpose, kind = _ACTIONS[action]
+        circumstances = {"purpose": purpose, **(context or {})}
+        resource = {"kind": kind, **(resource or {})}
+        result = self._evaluate(role, action, resource, circumstances)
+        errors = result.diagnostics.errors
+        if errors:
+            logger.error("a policy question could not be evaluated and was denied: %s", "; ".join(errors))
+            reason = f"the question could not be evaluated: {'; '.join(errors)}"
+            return Answer(False, (), reason, "correct the policy or what was asked of it")
+        deciding = [self._rules[key] for key in result.diagnostics.reasons]
+        ids = tuple(sorted(rule.id for rule in deciding))
+        if result.allowed:
+            return Answer(True, ids, f"permitted by {', '.join(ids)}")
+        if deciding:
+            return _forbidden(deciding, ids)
+        return self._not_permitted(role, action, resource, circumstances)
+
+    def require(
+        self,
+        role: str,
+        action: str,
+        resource: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """As `ask`, but a denial is an error.
+
+        Raises
+        ------
+        RefusedError
+            Saying which policy denies it, and as its hint what would have to change.
+        UsageError
+            If there is no such role or action.
+        """
+        answer = self.ask(role, action, resource, context)
+        if not answer.allowed:
+            source = f" (policy {', '.join(answer.policies)})" if answer.policies else ""
+            msg = f"the role {role} may not {action.replace('_', ' ')} this: {answer.reason}{source}"
+            raise RefusedError(msg, hint=answer.remedy)
+        return answer
+
+    def _evaluate(
+        self, role: str, action: str, resource: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> cedarpy.AuthzResult:
+        principal = {"type": "Role", "id": role}
+        attributes = {key: value for key, value in resource.items() if key != "id"}
+        thing = {"type": "Thing", "id": str(resource.get("id", "any"))}
+        request = {
+            "principal": principal,
+            "action": {"type": "Action", "id": action},
+            "resource": thing,
+            "context": dict(context),
+        }
+        entities = [
+            {"uid": principal, "attrs": {"role": role}, "parents": []},
+            {"uid": thing, "attrs": attributes, "parents": []},
+        ]
+        return cedarpy.is_authorized(request, self._policies, entities, self._schema)
+
+    def _not_permitted(
+        self, role: str, action: str, resource: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> Answer:
+        """The answer where no policy says anything: denied, with the roles that would be permitted."""
+        able = [
+            other
+            for other in ROLES
+            if other != role and self._evaluate(other, action, resource, context).allowed
+        ]
+        words = action.replace("_", " ")
+        reason = f"no policy permits the role {role} to {words} for the purpose of {context['purpose']}"
+        remedy = (
+            f"act as {' or '.join(able)}" if able else "a policy that permits it has to be approved first"
+        )
+        return Answer(False, (), reason, remedy)
+
+    def _check_anyone_can_verify(self, folder: Path) -> None:
+        for role in ROLES:
+            answer = self.ask(role, "verify")
+            if not answer.allowed:
+                msg = (
+                    f"the policies in {folder} keep the role {role} from verifying the ledger"
+                    f" ({answer.reason}); anyone may (charter, rule 5)"
+                )
+                raise RefusedError(
+                    msg, hint="remove the policy that forbids it, or restore 'anyone-verifies'"
+                )
+
+
+def _check_known(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        msg = f"there is no {what} {given!r}; expected one of {', '.join(known)}"
+        raise UsageError(msg)
+
+
+def _read_folder(folder: Path) -> dict[str, str]:
+    """Texts of a folder's policy files, the hard rules first, then by name."""
+    if not folder.is_dir():
+        msg = f"there is no policy folder {folder}"
+        raise ConfigError(msg, hint="peelian init makes one")
+    paths = sorted(folder.glob("*.cedar"), key=lambda path: (path.name != HARD_RULES, path.name))
+    schema = folder / SCHEMA
+    try:
+        return {path.name: path.read_text(encoding="utf-8") for path in [*paths, schema] if path.exists()}
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"a policy file in {folder} can't be read: {error}"
+        raise ConfigError(msg) from error
+
+
+def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:
+    """Refuse a folder in which the software's own files are missing or differ."""
+    copy_of_schema = texts.pop(SCHEMA, None)
+    if HARD_RULES not in texts:
+        msg = f"the policies in {folder} lack the charter's hard rules ({HARD_RULES}), which can't be removed"
+        raise RefusedError(msg, hint=f"restore {HARD_RULES} from the software's defaults")
+    altered = [
+        name
+        for name, text in ((HARD_RULES, texts[HARD_RULES]), (SCHEMA, copy_of_schema))
+        if text is not None and text != _packaged(name)
+    ]
+    if altered:
+        msg = f"{' and '.join(altered)} in {folder} differ from the charter's, which can't be altered"
+        raise RefusedError(
+            msg, hint="restore them from the software's defaults; put own policies in own files"
+        )
+
+
+def _parse(name: str, text: str) -> list[_Rule]:
+    try:
+        parsed = json.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as error:
+        msg = f"{name} is not valid Cedar: {error}"
+        raise ConfigError(msg, hint="https://docs.cedarpolicy.com describes the language") from error
+    if parsed.get("templates"):
+        msg = f"{name} holds a policy template; expected policies without ?principal and ?resource"
+        raise ConfigError(msg)
+    policies: Mapping[str, Any] = parsed["staticPolicies"]
+    in_order = sorted(policies.items(), key=lambda item: int(item[0].removeprefix("policy")))
+    return [
+        _Rule(name, policy["effect"], {k: v or "" for k, v in policy.get("annotations", {}).items()})
+        for _, policy in in_order
+    ]
+
+
+def _check_ids(rules: Any) -> None:
+    seen: dict[str, str] = {}
+    for rule in rules:
+        if not rule.id:
+            msg = f"a policy in {rule.file} has no @id, by which answers and refusals could name it"
+            raise ConfigError(msg, hint='write @id("a-readable-word") above it')
+        if rule.id in seen:
+            msg = f"the policy id {rule.id!r} is in {seen[rule.id]} and again in {rule.file}"
+            raise ConfigError(msg, hint="give each policy an id of its own")
+        seen[rule.id] = rule.file
+
+
+def _check_against_schema(text: str, schema: str, rules: Mapping[str, _Rule]) -> None:
+    result = cedarpy.validate_policies(text, schema)
+    if result.validation_passed:
+        return
+    found = []
+    for error in result.errors:
+        rule = rules.get(error.policy_id)
+        found.append(f"{rule.id} in {rule.file}: {error.error}" if rule else error.error)
+    msg = f"policies don't fit the schema: {'; '.join(found)}"
+    raise ConfigError(msg, hint=f"{SCHEMA} says which roles, actions and attributes there are")
+
+
+def _forbidden(deciding: list[_Rule], ids: tuple[str, ...]) -> Answer:
+    def said(key: str) -> list[str]:
+        in_order = sorted(deciding, key=lambda rule: rule.id)
+        return [rule.annotations[key] for rule in in_order if rule.annotations.get(key)]
+
+    reason = "; ".join(said("reason")) or f"forbidden by {', '.join(ids)}"
+    return Answer(False, ids, reason, "; ".join(said("remedy")) or f"change what {', '.join(ids)} forbids")
