@@ -306,7 +306,12 @@ def _drift(monthly: pd.DataFrame) -> Iterator[_Row]:
         early, late = own[:half].sum() / total[:half].sum(), own[half:].sum() / total[half:].sum()
         note = f"share {early:.1%} in the first half, {late:.1%} in the second; chi-square p {p:.2g}"
         yield _Row(
-            "category drift", str(category), effect, "Cramer's V", note, look=effect > _DRIFTING and p < 0.01
+            "category drift",
+            str(category),
+            effect,
+            "Cramer's V",
+            note,
+            look=bool(effect > _DRIFTING and p < 0.01),
         )
 
 
