@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import peelian.audits
 from peelian.audits import Finding, Threshold
 from peelian.errors import UsageError
 
@@ -94,3 +95,18 @@ def test_html_is_escaped_and_shows_the_limits() -> None:
 def test_a_threshold_needs_a_number_a_body_and_a_day(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="who set it and when"):
         Threshold(**({"value": 1.25, "set_by": "the board", "set_at": "2017-01-01"} | change))
+
+
+def test_the_public_surface_is_what_it_is() -> None:
+    assert peelian.audits.__all__ == [
+        "ExposureAudit",
+        "Finding",
+        "Threshold",
+        "equal_hours",
+        "exposure_audit",
+        "hours_by_population",
+        "quantile_interval",
+        "resampled_sums",
+        "spatial_blocks",
+    ]
+    assert all(hasattr(peelian.audits, name) for name in peelian.audits.__all__)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import peelian.response
 from peelian.errors import UsageError
 from peelian.methods.surface import Surface
 from peelian.places.areas import Areas
@@ -307,3 +308,19 @@ def test_budget_and_cap_always_hold_and_the_same_plan_comes_again(
 def test_attended_cannot_be_changed_from_outside(plan: Plan) -> None:
     with pytest.raises(ValueError):
         plan.attended[0] = True
+
+
+def test_the_public_surface_is_what_it_is() -> None:
+    assert peelian.response.__all__ == [
+        "Covered",
+        "LeftOut",
+        "Option",
+        "Place",
+        "Plan",
+        "Rules",
+        "all_options",
+        "choose",
+        "make_plan",
+        "options_for",
+    ]
+    assert all(hasattr(peelian.response, name) for name in peelian.response.__all__)
