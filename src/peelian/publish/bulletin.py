@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from peelian.publish import sources
@@ -13,10 +12,11 @@ from peelian.publish.burden import burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.decision import decision_words
 from peelian.publish.evidence import Evidence
-from peelian.publish.maps import map_svg
+from peelian.publish.maps import expected_map
+from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import caught_figure, difference_figure, method_title, verdict_words
-from peelian.publish.words import day, interval, number, percent, period, plural
+from peelian.publish.trials import method_title, trial_figures, verdict_words
+from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural
 
 __all__ = ["bulletin"]
 
@@ -50,7 +50,7 @@ def bulletin(evidence: Evidence) -> str:
         verdict=verdict_words(evidence.trial),
         decision=decision_words(evidence.decision, cells=True),
         facts=_facts(evidence),
-        map=plan_map(evidence),
+        map=_map(evidence),
         places=_places(plan),
         options=_options(plan),
         plan=plan,
@@ -65,13 +65,6 @@ def bulletin(evidence: Evidence) -> str:
         origin=origin_pairs(evidence),
         zone=evidence.zone,
     )
-
-
-def trial_figures(trial: Result | None) -> list[Markup]:
-    """The charts of a trial; none without one."""
-    if trial is None:
-        return []
-    return [figure for figure in (caught_figure(trial), difference_figure(trial)) if figure is not None]
 
 
 def _facts(evidence: Evidence) -> list[dict[str, str]]:
@@ -106,45 +99,14 @@ def _facts(evidence: Evidence) -> list[dict[str, str]]:
     return facts
 
 
-def plan_map(evidence: Evidence) -> Markup | None:
-    """The map of expected reports with the plan's places on it; None without a surface."""
-    surface = evidence.surface
-    if surface is None:
+def _map(evidence: Evidence) -> Markup | None:
+    if evidence.surface is None:
         return None
-    kind = sources.label(evidence.category)
-    places = list((evidence.plan or {}).get("places", ()))
     known = {str(cell): i for i, cell in enumerate(evidence.grid.ids)}
+    places = (evidence.plan or {}).get("places", ())
     chosen = [known[str(p["cell"])] for p in places if str(p["cell"]) in known]
-    top = np.sort(surface.mean)[::-1][: max(len(surface.mean) // 20, 1)].sum() / max(
-        surface.mean.sum(), 1e-12
-    )
-    title = f"Expected {kind} reports by place, {period(evidence.period)}"
-    desc = (
-        f"A map of {number(len(evidence.grid))} squares of {number(evidence.grid.cell)} m. The twentieth of them with "
-        f"the most expected reports holds {percent(top)} of all. "
-        + (
-            f"{plural(len(chosen), 'place')} of the plan are outlined and numbered as in the table."
-            if chosen
-            else ""
-        )
-    )
-    drawing = map_svg(
-        evidence.grid,
-        surface.mean,
-        title=title,
-        desc=desc.strip(),
-        heading=f"Expected reports in a square, {'the week' if _is_week(evidence) else 'the period'}",
-        areas=evidence.areas,
-        highlight=chosen,
-    )
-    return Markup(
-        '<figure><figcaption>{}</figcaption><div class="draw">{}</div><p class="note">{}</p></figure>'
-    ).format(
-        title,
-        drawing,
-        "A dark square is a statement about reports, not about those who live there. "
-        "The table of places beneath holds the same for the places in the plan.",
-    )
+    kind = sources.label(evidence.category)
+    return expected_map(evidence.surface, kind=kind, areas=evidence.areas, chosen=chosen)
 
 
 def _is_week(evidence: Evidence) -> bool:
@@ -210,10 +172,6 @@ def _left_out(plan: Result | None) -> list[str]:
         said.append(
             f"{name}: {plural(capped['kept_out'], 'place')} left out by the cap of {plan['cap_per_area']} an area."
         )
-    if left.get("cost_of_cap"):
-        said.append(
-            f"The cap keeps {number(left['cost_of_cap'], digits=2)} expected reports out of the plan's places."
-        )
     if left.get("why"):
         said.append(f"{number(left.get('hours'))} unit-hours are not used: {left['why']}.")
     said.append("Incidents that nobody reported are in none of these numbers.")
@@ -242,7 +200,7 @@ def weekly_figure(evidence: Evidence) -> Markup | None:
     )
     last = number(values[-1], digits=0) + (" (expected)" if expected else "")
     desc = f"From {number(min(values))} to {number(max(values))}; the last is {last}."
-    short = [day(s, year=False)[:6].rstrip() + " " + s[2:4] for s in starts]
+    short = [f"{int(s[8:10])} {MONTHS[int(s[5:7]) - 1][:3]} {s[2:4]}" for s in starts]
     drawing = line_chart(
         Series(kind, short, values, low, high),
         title=title,
@@ -282,48 +240,7 @@ def data_problems(evidence: Evidence) -> list[str]:
 
 
 def origin_pairs(evidence: Evidence) -> list[tuple[str, str]]:
-    """Software, data, runs and ledger behind a page."""
-    origin = dict(evidence.origin)
-    pairs = []
-    if "peelian" in origin:
-        pairs.append(("Software", f"Peelian {origin.pop('peelian')}"))
-    if "data_version" in origin:
-        pairs.append(("Version of the records", str(origin.pop("data_version"))))
-    plan = evidence.plan
-    if plan is not None and plan.get("method"):
-        pairs.append(("Method", method_title(evidence.trial, str(plan["method"]))))
-    runs = origin.pop("runs", None)
-    if isinstance(runs, Mapping):
-        pairs += [(f"Run: {sources.label(name)}", str(run)) for name, run in runs.items() if run]
-    pairs += [
-        (sources.category_name(name), _said(value)) for name, value in origin.items() if value is not None
-    ]
-    if evidence.ledger is not None:
-        pairs += ledger_pairs(evidence.ledger)
-    return pairs
-
-
-def ledger_pairs(ledger: Result) -> list[tuple[str, str]]:
-    """The ledger's name, size, root and key."""
-    names = {
-        "origin": "Ledger",
-        "size": "Entries in it",
-        "root_hash": "Root hash",
-        "vkey": "Key that checks it",
-    }
-    pairs = [
-        (name, number(ledger[k]) if k == "size" else str(ledger[k]))
-        for k, name in names.items()
-        if ledger.get(k) is not None
-    ]
-    if ledger.get("verified_at"):
-        pairs.append(("Last checked", str(ledger["verified_at"])))
-    return pairs
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{sources.label(k)} {_said(v)}" for k, v in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_said(v) for v in value)
-    return str(value)
+    """Software, data, method, runs and ledger behind a page."""
+    name = str((evidence.plan or {}).get("method") or "")
+    method = method_title(evidence.trial, name) if name else ""
+    return origin_words(evidence.origin, method=method, ledger=evidence.ledger)

@@ -82,9 +82,11 @@ def _sentence(finding: Result, group: str, reference: str) -> str:
         return f"{group}: no ratio. {why}"
     level = finding.get("level")
     spread = f"{percent(level)} interval" if level else "interval"
-    said = "about as many hours as" if 0.95 <= float(value) <= 1.05 else f"{number(value)} times the hours of"
-    ends = f"{spread} {_ends(finding)}"
-    return f"Where {group} residents live, the plan puts {said} where {reference} residents live ({ends})."
+    hours = "about one hour" if 0.95 <= float(value) <= 1.05 else f"{number(value)} hours"
+    return (
+        f"For each hour that the plan puts where the average {reference} resident lives, it puts {hours} where the "
+        f"average {group} resident lives ({spread} {_ends(finding)})."
+    )
 
 
 def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain: bool) -> Markup:
@@ -96,7 +98,8 @@ def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain
         if value is not None and (low is None) != (high is None):
             low, high = (0.0 if low is None else low), (float("inf") if high is None else high)
         rows.append(Bar(MAPS.get(name, name), value, low, high, note=why, strong=name == "plan"))
-    title = f"Hours where {group} residents live, for each hour where {reference} residents live"
+    there = f"for each hour where the average {reference} resident lives"
+    title = f"Hours where the average {group} resident lives, {there}"
     said = "; ".join(
         f"{MAPS.get(n, n)}: {number(f['value'])} ({_ends(f)})" for n, f in found if f.get("value") is not None
     )

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 WIDTH, RIGHT, TOP = 520.0, 16.0, 30.0
+PRINTED = 30
 
 
 @dataclass(frozen=True)
@@ -98,30 +99,35 @@ class Table:
             )
             for row in self.rows
         )
+        narrow = Markup(' class="narrow"') if len(self.columns) < 3 and "words" not in kinds else Markup("")
         return Markup(
-            '<div class="scroll" role="region" tabindex="0" aria-label="{0}"><table><caption>{0}</caption>'
+            '<div class="scroll" role="region" tabindex="0" aria-label="{0}"><table{3}><caption>{0}</caption>'
             "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
-        ).format(caption, head, body)
+        ).format(caption, head, body, narrow)
 
 
 def chart_with_table(drawing: Markup, table: Table, *, caption: str, note: str = "") -> Markup:
-    """A figure: the drawing, what it shows, and the same in a table that opens beneath it (and is printed open)."""
+    """A figure: the drawing, what it shows, and the same in a table that opens beneath it.
+
+    The table is printed open, unless it has more rows than a printed page can spare.
+    """
     said = Markup('<p class="note">{}</p>').format(note) if note else Markup("")
+    long = Markup(' class="long"') if len(table.rows) > PRINTED else Markup("")
     return Markup(
-        '<figure><figcaption>{}</figcaption><div class="draw">{}</div>{}'
-        "<details><summary>The same in a table</summary>{}</details></figure>"
-    ).format(caption, drawing, said, table.html(caption))
+        '<figure><figcaption>{0}</figcaption><div class="draw" role="group" tabindex="0" aria-label="{0}">{1}</div>{2}'
+        "<details{4}><summary>The same in a table</summary>{3}</details></figure>"
+    ).format(caption, drawing, said, table.html(caption), long)
 
 
 def _ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     """Round numbers from at or under `low` to at or over `high`."""
-    if not high > low:
+    if not high - low > 1e-9 * max(abs(low), abs(high), 1e-6):
         low, high = (low - 1, high + 1) if low else (0.0, 1.0)
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(k * step, 10) for k in range(first, last + 1)]
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
 def _ratio_ticks(low: float, high: float) -> list[float]:

@@ -18,13 +18,13 @@ STATES = {
         "warn",
         "Nobody has decided on this plan. It is advice and nothing follows from it.",
     ),
-    "approved": ("Approved", "good", "The {role} approved this plan as it is."),
+    "approved": ("Approved", "good", "{who} approved this plan as it is."),
     "amended": (
         "Approved with changes",
         "good",
-        "The {role} changed this plan and approved the changed one.",
+        "{who} changed this plan and approved the changed one.",
     ),
-    "refused": ("Refused", "warn", "The {role} refused this plan. Nothing follows from it."),
+    "refused": ("Refused", "warn", "{who} refused this plan. Nothing follows from it."),
     "withdrawn": ("Withdrawn", "warn", "This plan was approved and then withdrawn. Nothing follows from it."),
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
 }
@@ -71,13 +71,14 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
         if changed:
             facts.append((name, ", ".join(changed) if cells else plural(len(changed), "place")))
     facts.append(("Number of the decision", str(decision.get("id", "not recorded"))))
+    who = f"The {role}"
     if decision.get("demonstration"):
         tag += " (demonstration)"
-        sentence = f"Done by a script in the role of {role}, to show the step. {sentence}"
+        who = f"A script in the role of {role}, and no person,"
     return {
         "tag": tag,
         "tone": tone,
-        "sentence": sentence.format(role=role),
+        "sentence": sentence.format(who=who),
         "reason": str(decision.get("reason") or ""),
         "dissent": str(decision.get("dissent") or ""),
         "facts": facts,

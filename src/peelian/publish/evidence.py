@@ -66,7 +66,7 @@ class Evidence:
     weekly : DataFrame, optional
         Reports by period, oldest first: ``start`` (date), ``reported``.
     threshold : int
-        Public numbers of incidents under it are not shown.
+        Public numbers of incidents from 1 to one under it are not shown.
     """
 
     agency: str
@@ -95,8 +95,8 @@ class Evidence:
     def __post_init__(self) -> None:
         object.__setattr__(self, "period", as_period(self.period))
         object.__setattr__(self, "reported_period", as_period(self.reported_period))
-        if self.threshold < 1:
-            msg = f"a threshold of {self.threshold} was given; expected at least 1"
+        if self.threshold < 3:
+            msg = f"a threshold of {self.threshold} was given; expected at least 3"
             raise UsageError(msg, hint="5 is usual: smaller counts can point at a single case")
         if self.surface is not None and self.surface.grid != self.grid:
             msg = "a surface on another grid than the evidence's was given"

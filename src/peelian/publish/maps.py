@@ -18,15 +18,16 @@ import shapely
 from markupsafe import Markup
 
 from peelian.errors import UsageError
+from peelian.methods import Surface
 from peelian.places import Grid, metres_per_unit
 from peelian.publish import svg
 from peelian.publish.palette import CLASSES
-from peelian.publish.words import number
+from peelian.publish.words import number, percent, period, plural
 
 if TYPE_CHECKING:
     from peelian.places.areas import Areas
 
-__all__ = ["area_map_svg", "map_breaks", "map_svg"]
+__all__ = ["area_map_svg", "expected_map", "map_breaks", "map_figure", "map_svg"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +56,8 @@ def map_breaks(values: npt.ArrayLike, *, quantiles: Sequence[float] = QUANTILES)
         return np.empty(0)
     limits = np.quantile(known, quantiles)
     limits = np.unique([float(f"{v:.2g}") for v in limits])
-    return limits[(limits > known.min()) & (limits > 0.02 * limits.max())]
+    found: Floats = limits[(limits > known.min()) & (limits > 0.02 * limits.max())]
+    return found
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,10 @@ class _Frame:
         )
 
     def x(self, value: Floats) -> Floats:
-        found: Floats = (np.asarray(value, dtype=float) - self.xmin) * self.scale + self.dx
-        return found
+        return (value - self.xmin) * self.scale + self.dx
 
     def y(self, value: Floats) -> Floats:
-        found: Floats = (self.ymax - np.asarray(value, dtype=float)) * self.scale + MARGIN
-        return found
+        return (self.ymax - value) * self.scale + MARGIN
 
 
 def _classes(values: Floats, breaks: Floats) -> npt.NDArray[np.int64]:
@@ -400,3 +400,51 @@ def area_map_svg(
         + "</pattern>"
     )
     return svg.draw(body, width=width, height=height, title=title, desc=desc, kind="map", defs=hatch)
+
+
+def map_figure(caption: str, drawing: Markup, note: str = "") -> Markup:
+    """A map under its caption, in a box of its own that scrolls sideways when it must."""
+    said = Markup('<p class="note">{}</p>').format(note) if note else Markup("")
+    return Markup(
+        '<figure><figcaption>{0}</figcaption><div class="draw" role="group" tabindex="0" aria-label="{0}">{1}</div>'
+        "{2}</figure>"
+    ).format(caption, drawing, said)
+
+
+def expected_map(
+    surface: Surface, *, kind: str, areas: Areas | None = None, chosen: Sequence[int] = ()
+) -> Markup:
+    """The figure of a forecast: its map, what it shows in words, and what it doesn't say.
+
+    Parameters
+    ----------
+    surface : Surface
+    kind : str
+        What the reports are of, in words.
+    areas : Areas, optional
+    chosen : sequence of int
+        Cells of a plan in its order.
+    """
+    grid, mean = surface.grid, surface.mean
+    top = np.sort(mean)[::-1][: max(mean.size // 20, 1)].sum() / max(float(mean.sum()), 1e-12)
+    title = f"Expected {kind} reports by place, {period(surface.period)}"
+    desc = (
+        f"A map of {number(len(grid))} squares of {number(grid.cell)} m. The twentieth of them with the most expected "
+        f"reports holds {percent(top)} of all. "
+    )
+    if chosen:
+        desc += f"{plural(len(chosen), 'place')} of the plan are outlined and numbered as in the table."
+    span = "the week" if surface.period.days == 7 else f"{surface.period.days} days"
+    drawing = map_svg(
+        grid,
+        mean,
+        title=title,
+        desc=desc.strip(),
+        heading=f"Expected reports in a square in {span}",
+        areas=areas,
+        highlight=chosen,
+    )
+    note = "A square with many expected reports says something about reports, and nothing about those who live there."
+    if chosen:
+        note += " The table of places beneath holds the same for the places in the plan."
+    return map_figure(title, drawing, note)

@@ -8,10 +8,10 @@ from typing import Any
 from markupsafe import Markup
 
 from peelian.publish.charts import Table
-from peelian.publish.words import day, number, plural
+from peelian.publish.words import day, number, percent, plural
 from peelian.records.report import REASONS
 
-__all__ = ["category_name", "imports_table", "imports_totals", "label", "quarantine_reasons"]
+__all__ = ["category_name", "check_value", "imports_table", "imports_totals", "label", "quarantine_reasons"]
 
 Result = Mapping[str, Any]
 
@@ -66,27 +66,29 @@ def warnings_of(imports: Sequence[Result]) -> list[str]:
     return list(dict.fromkeys(str(w) for report in imports for w in report.get("warnings") or ()))
 
 
-def quality_rows(quality: Result | None) -> list[Result]:
-    """The checks of a quality result, whatever name holds them; none without a result."""
-    if quality is None:
-        return []
-    for held in (quality.get("checks"), quality.get("rows"), quality.get("frame")):
-        if isinstance(held, Sequence) and not isinstance(held, str):
-            return list(held)
-    return []
+def check_value(row: Result, key: str = "value") -> str:
+    """The number of a check with its unit; a share as a percentage, nothing where there is none."""
+    value, unit = row.get(key), str(row.get("unit") or "")
+    if value is None:
+        return ""
+    if unit == "share":
+        return percent(value)
+    return f"{number(value)} {unit}".strip()
 
 
 def to_look_at(quality: Result | None, *, most: int = 8) -> list[str]:
     """The checks that ask for a look, in sentences."""
-    found = []
-    for row in quality_rows(quality):
-        if str(row.get("flag")) != "look":
-            continue
-        unit = f" {row['unit']}" if row.get("unit") else ""
-        note = f". {row['note']}" if row.get("note") else ""
+    rows = [row for row in (quality or {}).get("checks", ()) if str(row.get("flag")) == "look"]
+    said = []
+    for row in rows[:most]:
+        expected = (
+            f", where {check_value(row, 'expected')} would be expected"
+            if row.get("expected") is not None
+            else ""
+        )
+        note = f" ({row['note']})" if row.get("note") else ""
         what = f"{category_name(row['check'])}, {label(row.get('subject') or 'all')}"
-        found.append(f"{what}: {number(row.get('value'))}{unit}{note}")
-    rest = len(found) - most
-    return (
-        found if rest <= 0 else [*found[:most], f"and {plural(rest, 'more check')} on the page about quality"]
-    )
+        said.append(f"{what}: {check_value(row)}{expected}{note}.")
+    if len(rows) > most:
+        said.append(f"And {plural(len(rows) - most, 'more check')}, on the page about quality.")
+    return said

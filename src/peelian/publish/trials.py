@@ -10,7 +10,15 @@ from markupsafe import Markup
 from peelian.publish.charts import Bar, Table, bar_chart, chart_with_table, interval_chart, interval_table
 from peelian.publish.words import interval, number, percent, plural
 
-__all__ = ["caught_figure", "difference_figure", "method_title", "scores_table", "verdict_words"]
+__all__ = [
+    "caught_figure",
+    "difference_figure",
+    "method_title",
+    "primary_fraction",
+    "scores_table",
+    "trial_figures",
+    "verdict_words",
+]
 
 Result = Mapping[str, Any]
 
@@ -69,12 +77,15 @@ def _used(trial: Result, method: Result) -> bool:
     return bool(method["name"] == trial["verdict"]["method"])
 
 
-def caught_figure(trial: Result, *, caption: str = "") -> Markup:
-    """Of 100 reports, how many fell in the small part of the area that each method had picked beforehand."""
+def caught_figure(trial: Result, *, plain: bool = False) -> Markup:
+    """Of 100 reports, how many fell in the small part of the area that each method had picked beforehand.
+
+    On a `plain` page the count map is called what it is: simple counting.
+    """
     key = primary_fraction(trial)
     rows = [
         _bar(
-            method_title(trial, m["name"]),
+            "Simple counting" if plain and m["name"] == COUNTING else method_title(trial, m["name"]),
             m["scores"]["hit_rate"].get(key),
             strong=_used(trial, m),
             scale=100.0,
@@ -85,9 +96,7 @@ def caught_figure(trial: Result, *, caption: str = "") -> Markup:
     said = "; ".join(
         f"{r.label}: {number(r.value)} ({interval(r.low, r.high)})" for r in rows if r.value is not None
     )
-    title = (
-        caption or f"Of 100 reports, how many came from the {share} of the area that each method had picked"
-    )
+    title = f"Of 100 reports, how many came from the {share} of the area that each method had picked"
     drawing = bar_chart(rows, title=title, desc=f"Reports of 100. {said}.", unit="reports of 100")
     table = interval_table(rows, first="Method", value="Reports of 100", level=trial["verdict"].get("level"))
     tried = plural(trial["origins"], "past period")
@@ -127,6 +136,13 @@ def difference_figure(trial: Result) -> Markup | None:
     )
     note = "Where the line through the dot crosses the dashed line, the trial can't tell the two apart."
     return chart_with_table(drawing, table, caption=title, note=note)
+
+
+def trial_figures(trial: Result | None) -> list[Markup]:
+    """The charts of a trial; none without one."""
+    if trial is None:
+        return []
+    return [figure for figure in (caught_figure(trial), difference_figure(trial)) if figure is not None]
 
 
 def _cell(score: Result | None) -> str:

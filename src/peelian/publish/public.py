@@ -1,0 +1,273 @@
+"""The public site: what is used and why, what came out, who decided, and how anyone can check or object.
+
+Plain words, areas instead of exact squares, and no small numbers. The exact squares of a plan stay inside the agency:
+they would tell when and where nobody is, and a square can hold a single home.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from peelian.publish import sources
+from peelian.publish.bulletin import origin_pairs
+from peelian.publish.burden import burden_of
+from peelian.publish.charts import Table
+from peelian.publish.decision import decision_words, in_force
+from peelian.publish.evidence import Evidence
+from peelian.publish.maps import area_map_svg, map_figure
+from peelian.publish.origin import ledger_words
+from peelian.publish.pages import render
+from peelian.publish.suppressed import Published, hide_small
+from peelian.publish.trials import caught_figure, method_title, primary_fraction
+from peelian.publish.words import listing, number, percent, period, plural
+
+__all__ = ["public_page", "public_site"]
+
+Result = Mapping[str, Any]
+
+INDEX, TABLE, CHECKPOINT = "index.html", "reported-incidents.csv", "checkpoint.txt"
+
+
+def public_site(evidence: Evidence, out: Path) -> list[Path]:
+    """Write the public site into the folder `out`, which it replaces as a whole.
+
+    The site is written beside it and renamed when it is complete, so that a crash leaves the old site or the new one.
+
+    Returns
+    -------
+    list of Path
+        The files: ``index.html``, and where there is something to put in them ``reported-incidents.csv`` (the same
+        numbers as on the page, small ones hidden) and ``checkpoint.txt`` (the ledger's).
+
+    Raises
+    ------
+    CheckError
+        A word in it is never published.
+    """
+    out = Path(out)
+    published = _reported(evidence)
+    files = {INDEX: public_page(evidence)}
+    if published is not None:
+        files[TABLE] = _csv(published)
+    if evidence.ledger is not None and evidence.ledger.get("checkpoint"):
+        files[CHECKPOINT] = str(evidence.ledger["checkpoint"])
+    _replace(out, files)
+    return [out / name for name in files]
+
+
+def _replace(out: Path, files: Mapping[str, str]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    old = out.with_name(f".{out.name}.old")
+    if old.exists() and not out.exists():  # a crash between the two renames below
+        old.rename(out)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        for name, text in files.items():
+            with (fresh / name).open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        fresh.chmod(0o755)
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        fresh.rename(out)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def public_page(evidence: Evidence) -> str:
+    """The page ``index.html`` of the public site."""
+    approved = in_force(evidence.decision)
+    published = _reported(evidence)
+    return render(
+        "public.html",
+        public=True,
+        demonstration=evidence.demonstration,
+        agency=evidence.agency,
+        contact=evidence.contact,
+        kind=sources.label(evidence.category),
+        category=sources.category_name(evidence.category),
+        period=period(evidence.period),
+        span=period(evidence.reported_period),
+        threshold=evidence.threshold,
+        plan=evidence.plan if approved else None,
+        decided=evidence.decision is not None,
+        hours=_hours_by_area(evidence.plan) if approved else None,
+        options=_option_titles(evidence.plan) if approved else [],
+        decision=decision_words(evidence.decision),
+        verdict=plain_verdict(evidence.trial),
+        trial_figure=caught_figure(evidence.trial, plain=True) if evidence.trial is not None else None,
+        burden=burden_of(evidence.audit, plain=True),
+        published=published,
+        reported_table=_table(published, evidence) if published is not None else None,
+        reported_map=_area_map(published, evidence) if published is not None else None,
+        records=_records(evidence),
+        ledger=ledger_words(evidence.ledger) if evidence.ledger is not None else [],
+        checkpoint=str((evidence.ledger or {}).get("checkpoint") or ""),
+        check_code=_check_code(evidence.ledger),
+        attribution=evidence.attribution,
+        origin=origin_pairs(evidence),
+    )
+
+
+def _check_code(ledger: Result | None) -> str:
+    """Python that checks a copy of the ledger against this page's checkpoint and key."""
+    if not ledger or not ledger.get("vkey") or not ledger.get("checkpoint"):
+        return ""
+    return (
+        "from pathlib import Path\n"
+        "from peelian.charter import verify\n"
+        f'since = Path("{CHECKPOINT}").read_bytes()\n'
+        f'print(verify(Path("ledger"), vkey={str(ledger["vkey"])!r}, since=since))'
+    )
+
+
+def _reported(evidence: Evidence) -> Published | None:
+    frame = evidence.reported
+    if frame is None or frame.empty:
+        return None
+    return hide_small(frame, threshold=evidence.threshold)
+
+
+def _table(published: Published, evidence: Evidence) -> Markup:
+    shown = sorted(
+        zip(published.names, published.shown, strict=True),
+        key=lambda row: (isinstance(row[1], str), 0 if isinstance(row[1], str) else -row[1], row[0]),
+    )
+    rows = [[name, published.said(value)] for name, value in shown]
+    rows.append(["All areas together", published.said(published.total)])
+    return Table(("Area", "Reported"), rows, ("", "n")).html(_reported_title(evidence))
+
+
+def _reported_title(evidence: Evidence) -> str:
+    span = period(evidence.reported_period)
+    return f"Reported {sources.label(evidence.category)} incidents by area{f', {span}' if span else ''}"
+
+
+def _area_map(published: Published, evidence: Evidence) -> Markup | None:
+    if evidence.areas is None:
+        return None
+    values = published.known
+    hidden = sum(v is None for v in values.values())
+    most = max((v for v in values.values() if v is not None), default=0)
+    desc = (
+        f"A map of {plural(len(values), 'area')}. The most in one area is {number(most)}; "
+        f"{plural(hidden, 'area has', 'areas have')} no number shown. The table holds the same."
+    )
+    title = _reported_title(evidence)
+    drawing = area_map_svg(
+        evidence.areas,
+        values,
+        crs=evidence.grid.crs,
+        title=title,
+        desc=desc,
+        heading="Reported incidents in the area",
+        hidden="number not shown",
+    )
+    return map_figure(title, drawing)
+
+
+def _csv(published: Published) -> str:
+    """The table as CSV. A name that a spreadsheet would run as a formula is disarmed with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("area_id", "name", "reported"))
+    for i, name, value in zip(published.ids, published.names, published.shown, strict=True):
+        cells = (f"'{c}" if c[:1] in ("=", "+", "-", "@", "\t", "\r") else c for c in (i, name))
+        writer.writerow((*cells, value))
+    return text.getvalue()
+
+
+def _hours_by_area(plan: Result | None) -> Markup | None:
+    if plan is None or not plan["places"]:
+        return None
+    hours: dict[str, float] = {}
+    for place in plan["places"]:
+        name = str(place.get("area_name") or "outside the named areas")
+        hours[name] = hours.get(name, 0.0) + float(place["hours"])
+    rows = [[name, number(h)] for name, h in sorted(hours.items(), key=lambda item: (-item[1], item[0]))]
+    return Table(("Area", "Hours"), rows, ("", "n")).html("Where the hours go, by area")
+
+
+def _option_titles(plan: Result | None) -> list[str]:
+    titles = [str(o["title"]) for p in (plan or {}).get("places", ()) for o in p.get("options", ())]
+    return list(dict.fromkeys(titles))
+
+
+def _records(evidence: Evidence) -> dict[str, Any] | None:
+    """Rows read and kept, and why rows were set aside; reasons with small numbers are named without them."""
+    totals = sources.imports_totals(evidence.imports)
+    if not totals["rows_in"]:
+        return None
+    reasons = sources.quarantine_reasons(evidence.imports)
+    often = [f"{name} ({number(n)})" for name, n in reasons.items() if n >= evidence.threshold]
+    seldom = [name for name, n in reasons.items() if n < evidence.threshold]
+    return {
+        "rows": number(totals["rows_in"]),
+        "stored": number(totals["stored"]),
+        "share": percent(totals["quarantined"] / totals["rows_in"]),
+        "often": listing(often),
+        "seldom": listing(seldom),
+    }
+
+
+def plain_verdict(trial: Result | None) -> dict[str, Any]:
+    """The verdict of a trial in plain words, with its numbers."""
+    if trial is None:
+        lines = [
+            "Nobody has tested this forecast yet. So we can't say if it works better than simple counting."
+        ]
+        return {"headline": "We don't know yet", "lines": lines}
+    verdict, key = trial["verdict"], primary_fraction(trial)
+    held = {str(m["name"]): (m["scores"].get("hit_rate") or {}).get(key) or {} for m in trial["methods"]}
+    lines = [
+        f"We tested it on {plural(trial['origins'], 'past period')}. The methods could not see what came next."
+    ]
+    counting = held.get("count_map", {}).get("value")
+    if counting is not None:
+        lines.append(
+            f"Simple counting picked {percent(float(key))} of the map. {number(100 * counting)} of every 100 "
+            f"reports then came from there. Picking by chance would give {number(100 * float(key))}."
+        )
+    rates = {name: score["value"] for name, score in held.items() if score.get("value") is not None}
+    others = {name: rate for name, rate in rates.items() if name != "count_map"}
+    if others:
+        best = (
+            str(verdict["method"])
+            if verdict["status"] == "better"
+            else max(sorted(others), key=others.__getitem__)
+        )
+        title = method_title(trial, best).lower()
+        lines.append(
+            f"The best of the other methods, {title}, got {number(100 * others.get(best, 0.0))} of every 100."
+        )
+    status = str(verdict["status"])
+    headline, follows = PLAIN.get(status, (f"The result is: {status}", ""))
+    return {"headline": headline, "lines": [*lines, follows] if follows else lines}
+
+
+PLAIN: Mapping[str, Sequence[str]] = {
+    "better": (
+        "Yes: it does better than simple counting",
+        "The gap is too big to be luck, as far as this test can tell. So we use that method.",
+    ),
+    "no better": (
+        "No: it does no better than simple counting",
+        "The test can't show that any method beats counting. So we just count.",
+    ),
+    "worse": ("No: it does worse than simple counting", "So we just count."),
+}

@@ -1,0 +1,223 @@
+"""A page for each kind of result: quality, trial, forecast and audit, for those who work with it inside the agency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from peelian.methods import Surface
+from peelian.publish import sources
+from peelian.publish.burden import burden_of
+from peelian.publish.charts import Series, Table, chart_with_table, line_chart
+from peelian.publish.maps import expected_map
+from peelian.publish.origin import origin_words
+from peelian.publish.pages import render
+from peelian.publish.trials import method_title, scores_table, trial_figures, verdict_words
+from peelian.publish.words import day, interval, number, percent, period, plural
+
+if TYPE_CHECKING:
+    from peelian.places import Areas
+
+__all__ = ["audit_page", "forecast_page", "quality_page", "trial_page"]
+
+Result = Mapping[str, Any]
+MOST_PLACES = 25
+
+
+def quality_page(quality: Result) -> str:
+    """The page of a quality result (`peelian.records.Quality.to_dict()`): what to look at first, then every check."""
+    rows = list(quality.get("checks") or ())
+    look = [row for row in rows if str(row.get("flag")) == "look"]
+    if not rows:
+        headline = "Nothing was checked"
+    elif look:
+        headline = f"{plural(len(look), 'check asks', 'checks ask')} for a look, of {number(len(rows))}"
+    else:
+        headline = f"None of {plural(len(rows), 'check')} asks for a look"
+    parts = [
+        _checks(look, "What asks for a look") if look else None,
+        _monthly(quality.get("monthly") or ()),
+        _stacked(quality.get("stacked") or ()),
+        _checks(rows, "Every check") if rows else None,
+    ]
+    return render(
+        "result.html",
+        heading="What is known about the quality of the records",
+        sub="A check that asks for a look is a reason to look, not a fault.",
+        headline=headline,
+        lines=[],
+        parts=[part for part in parts if part is not None],
+        limits=[
+            "A record that looks right can still be wrong. What was never reported can't be checked at all."
+        ],
+        origin=origin_words(quality.get("origin")),
+    )
+
+
+def _checks(rows: Sequence[Result], caption: str) -> Markup:
+    said = [
+        [
+            sources.category_name(row["check"]),
+            sources.label(row.get("subject") or ""),
+            sources.check_value(row),
+            sources.check_value(row, "expected"),
+            "look" if str(row.get("flag")) == "look" else "ok",
+            str(row.get("note") or ""),
+        ]
+        for row in rows
+    ]
+    columns = ("Check", "Of what", "Value", "Expected", "Look?", "Note")
+    return Table(columns, said, ("", "", "n", "n", "", "words")).html(caption)
+
+
+def _monthly(rows: Sequence[Result]) -> Markup | None:
+    """Stored rows by month over all categories."""
+    months: dict[str, int] = {}
+    for row in rows:
+        months[str(row["month"])[:7]] = months.get(str(row["month"])[:7], 0) + int(row.get("rows") or 0)
+    if len(months) < 2:
+        return None
+    names, counts = zip(*sorted(months.items()), strict=True)
+    title = "Stored incidents by month"
+    desc = f"From {number(min(counts))} to {number(max(counts))} a month, {names[0]} to {names[-1]}."
+    series = Series(title, names, [float(n) for n in counts])
+    drawing = line_chart(series, title=title, desc=desc, unit="incidents")
+    table = Table(
+        ("Month", "Incidents"), [[m, number(n)] for m, n in zip(names, counts, strict=True)], ("", "n")
+    )
+    return chart_with_table(
+        drawing, table, caption=title, note="The first and the last month may be parts only."
+    )
+
+
+def _stacked(rows: Sequence[Result]) -> Markup | None:
+    if not rows:
+        return None
+    said = [
+        [
+            f"{number(row['x'], digits=0)}, {number(row['y'], digits=0)}",
+            number(row.get("rows")),
+            percent(row.get("share")),
+            str(row.get("label") or ""),
+        ]
+        for row in rows
+    ]
+    columns = ("Point (x, y)", "Incidents", "Share of all", "Most often")
+    return Table(columns, said, ("", "n", "n", "words")).html("The points with the most incidents")
+
+
+def trial_page(trial: Result) -> str:
+    """The page of a trial (`peelian.trials.Trial.to_dict()`, with its ``category`` and ``origin``)."""
+    verdict = verdict_words(trial)
+    kind = sources.label(trial.get("category") or "all incidents")
+    return render(
+        "result.html",
+        heading=f"Trial of the methods: {kind}",
+        sub=(
+            f"{plural(trial['origins'], 'past period')} from {day(trial.get('from'))}, {number(trial.get('events'))} "
+            f"reports, {plural(trial.get('cells') or 0, 'place')}. No method saw the period that it was tried on."
+        ),
+        headline=verdict["headline"],
+        lines=[verdict["text"]],
+        parts=[*trial_figures(trial), scores_table(trial), _parameters(trial)],
+        limits=[
+            "A trial measures how well past reports tell where the next come from, not what going there does.",
+            "What was not reported is in neither the forecast nor the test.",
+        ],
+        origin=origin_words(trial.get("origin")),
+    )
+
+
+def _parameters(trial: Result) -> Markup:
+    rows = [
+        [
+            method_title(trial, str(m["name"])),
+            ", ".join(f"{sources.label(k)} {v}" for k, v in (m.get("parameters") or {}).items()) or "none",
+        ]
+        for m in trial["methods"]
+    ]
+    return Table(("Method", "Parameters"), rows, ("", "words")).html("How each method was set")
+
+
+def forecast_page(forecast: Result, surface: Surface, *, areas: Areas | None = None) -> str:
+    """The page of a forecast, with its map and the places with the most expected reports.
+
+    Parameters
+    ----------
+    forecast : mapping
+        The stored result: ``category``, ``method``, ``why_this_method``, ``verdict``, ``origin``.
+    surface : Surface
+        Expected reports by cell.
+    areas : Areas, optional
+        Outlined on the map.
+    """
+    kind = sources.label(forecast["category"])
+    low, high = surface.total_interval()
+    verdict = forecast.get("verdict")
+    why = str(forecast.get("why_this_method") or "")
+    lines = [
+        f"Method: {sources.label(forecast.get('method') or surface.method)}" + (f" ({why})." if why else ".")
+    ]
+    lines.append(str(verdict["text"]) if verdict else verdict_words(None)["text"])
+    return render(
+        "result.html",
+        heading=f"Forecast of {kind} reports, {period(surface.period)}",
+        sub="How many reports are expected where. It is a statement about reports, not about those who live there.",
+        headline=(
+            f"{number(float(surface.mean.sum()), digits=0)} reports are expected ({low} to {high}, "
+            f"{percent(0.9)} interval)"
+        ),
+        lines=lines,
+        parts=[expected_map(surface, kind=kind, areas=areas), _highest(surface)],
+        limits=[
+            "Incidents that nobody reported are in none of these numbers.",
+            "The interval is what the method itself says. How often it was right is for the trial to tell.",
+        ],
+        origin=origin_words(forecast.get("origin")),
+    )
+
+
+def _highest(surface: Surface) -> Markup:
+    frame = surface.frame.nsmallest(MOST_PLACES, "rank")
+    rows = [
+        [str(r.rank), str(r.cell), number(r.expected, digits=2), interval(r.low, r.high)]
+        for r in frame.itertuples(index=False)
+    ]
+    caption = f"The {plural(len(rows), 'place')} with the most expected reports"
+    return Table(("Rank", "Place", "Expected", f"{percent(0.9)} interval"), rows, ("", "", "n", "n")).html(
+        caption
+    )
+
+
+def audit_page(audit: Result) -> str:
+    """The page of an exposure audit (`peelian.audits.ExposureAudit.to_dict()`, with ``measured`` and ``plan``)."""
+    burden = burden_of(audit)
+    passes = audit.get("passes")
+    if burden.why_not:
+        headline = "Not measured"
+    elif passes is None:
+        headline = "Measured; nobody has set a threshold to hold it against"
+    else:
+        headline = "Within the threshold" if passes else "Beyond the threshold"
+    settings = [
+        f"{name}: {number(audit[key])}"
+        for key, name in (("blocks", "blocks with residents"), ("block_km", "side of a block in km"))
+        if audit.get(key) is not None
+    ]
+    resampled = (
+        f"Intervals are from {plural(audit['replicates'], 'resampled city', 'resampled cities')}"
+        if audit.get("replicates")
+        else ""
+    )
+    return render(
+        "result.html",
+        heading="Whom a plan reaches",
+        sub=f"Exposure by group of {audit.get('plan') or 'a plan'}, beside other ways to spend the same hours.",
+        headline=headline,
+        lines=[burden.why_not] if burden.why_not else list(burden.sentences),
+        parts=[*burden.figures, burden.table] if not burden.why_not else [],
+        limits=[*burden.limits, *([f"{resampled} ({'; '.join(settings)})."] if resampled else [])],
+        origin=origin_words(audit.get("origin")),
+    )

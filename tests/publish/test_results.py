@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from peelian.publish import audit_page, forecast_page, quality_page, trial_page
+
+ROWS = [
+    {"check": "completeness", "subject": "category", "value": 1.0, "unit": "share", "note": "", "flag": "ok"},
+    {
+        "check": "stacking",
+        "subject": "top point",
+        "value": 412,
+        "unit": "incidents",
+        "note": "one point",
+        "flag": "look",
+    },
+]
+
+
+def text_of(outline):
+    return " ".join(" ".join(outline.text).split())
+
+
+def test_trial_page(town, page_checks):
+    trial = {**town["trial"], "origin": town["origin"]}
+    said = text_of(page_checks(trial_page(trial)))
+    assert trial["verdict"]["text"] in said
+    assert "All scores, with their intervals in brackets" in said
+    for method in trial["methods"]:
+        assert method["title"] in said
+    assert "difference in PAI" in said
+    assert trial_page(trial) == trial_page(trial)
+
+
+def test_a_trial_of_counting_alone_has_no_difference(town, page_checks):
+    only = [m for m in town["trial"]["methods"] if m["name"] == "count_map"]
+    said = text_of(page_checks(trial_page({**town["trial"], "methods": only})))
+    assert "Difference from counting" not in said
+    assert "Of 100 reports" in said
+
+
+def test_scores_on_the_page_are_those_of_the_trial(town, page_checks):
+    said = text_of(page_checks(trial_page(town["trial"])))
+    rate = next(m for m in town["trial"]["methods"] if m["name"] == "count_map")["scores"]["hit_rate"]["0.05"]
+    assert f"{100 * rate['value']:.1f}" in said
+
+
+def test_audit_page(town, page_checks):
+    said = text_of(page_checks(audit_page({**town["audit"], "plan": "plan-0004", "origin": town["origin"]})))
+    assert "plan-0004" in said
+    assert "nobody has set a threshold" in said
+    assert "What this can't tell" in said
+    assert "200 resampled cities" in said
+
+
+@pytest.mark.parametrize(
+    ("passes", "said"), [(True, "Within the threshold"), (False, "Beyond the threshold")]
+)
+def test_audit_page_against_a_threshold(town, page_checks, passes, said):
+    first, *rest = town["audit"]["findings"]
+    bound = {"value": 1.25, "set_by": "the council", "set_at": "2017-06-01"}
+    audit = {
+        **town["audit"],
+        "passes": passes,
+        "findings": [{**first, "threshold": bound, "passes": passes}, *rest],
+    }
+    page = text_of(page_checks(audit_page(audit)))
+    assert said in page
+    assert "1.25, by the council on 2017-06-01" in page
+
+
+def test_an_audit_that_could_not_be_made(page_checks):
+    page = audit_page(
+        {"plan": "plan-1", "measured": False, "why_not": "no areas are configured", "findings": []}
+    )
+    said = text_of(page_checks(page))
+    assert "Not measured" in said
+    assert "No areas are configured." in said
+
+
+def test_a_ratio_without_a_number_says_why(town, page_checks):
+    first, *rest = town["audit"]["findings"]
+    odd = {
+        **first,
+        "value": None,
+        "low": None,
+        "high": None,
+        "limits": ["Neither group lives where hours go."],
+    }
+    said = text_of(page_checks(audit_page({**town["audit"], "findings": [odd, *rest]})))
+    assert "Neither group lives where hours go." in said
+
+
+def test_forecast_page(town, page_checks):
+    result = {
+        "category": "burglary",
+        "method": "count_map",
+        "why_this_method": "the verdict of trial-0003",
+        "verdict": town["trial"]["verdict"],
+        "origin": town["origin"],
+    }
+    said = text_of(page_checks(forecast_page(result, town["surface"], areas=town["areas"])))
+    assert "reports are expected" in said
+    assert str(town["surface"].frame.nsmallest(1, "rank")["cell"].iloc[0]) in said
+    untried = text_of(page_checks(forecast_page({**result, "verdict": None}, town["surface"])))
+    assert "No trial was run" in untried
+
+
+def test_quality_page(page_checks):
+    said = text_of(page_checks(quality_page({"checks": ROWS, "origin": {"peelian": "0.1.0"}})))
+    assert "1 check asks for a look, of 2" in said
+    assert "Stacking" in said
+    assert "412" in said
+
+
+def test_quality_page_of_nothing(page_checks):
+    assert "Nothing was checked" in text_of(page_checks(quality_page({"checks": []})))
+    assert "None of 1 check asks for a look" in text_of(page_checks(quality_page({"checks": ROWS[:1]})))
