@@ -241,7 +241,7 @@ class _Fault:
     ) -> None:
         self.calls, self.after, self.error, self.once = 0, after, error, once
         for name in ("open", "write", "fsync", "replace", "pwrite", "ftruncate"):
-            monkeypatch.setattr(durable.os, name, self._wrap(getattr(os, name)))
+            monkeypatch.setattr(os, name, self._wrap(getattr(os, name)))
 
     def _wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -139,6 +139,10 @@ class Decision:
         if self.action not in CHOICES:
             msg = f"the decision is {self.action!r}; expected one of {', '.join(CHOICES)}"
             raise UsageError(msg)
+        outcome = _MOVES["proposed"][self.action]
+        if self.state not in (outcome, *_MOVES[outcome].values()):
+            msg = f"a decision to {self.action} can't leave a plan {self.state}"
+            raise UsageError(msg)
         if self.role not in ROLES:
             msg = f"{self.role!r} decided; expected a role: {', '.join(ROLES)}"
             raise UsageError(msg)

@@ -1,0 +1,331 @@
+"""The default policies, the hard rules that stay, and how refusals explain themselves."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peelian.charter.policy import ACTIONS, HARD_RULES, PURPOSES, ROLES, SCHEMA, Policy
+from peelian.errors import ConfigError, RefusedError, UsageError
+
+PLAN = {
+    "kind": "plan",
+    "id": "plan-1",
+    "author_role": "analyst",
+    "state": "proposed",
+    "burden_measured": True,
+}
+
+
+@pytest.fixture(scope="module")
+def defaults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("policy")
+    Policy.write_defaults(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def policy(defaults: Path) -> Policy:
+    return Policy.load(defaults)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Policy.write_defaults(tmp_path)
+    return tmp_path
+
+
+# Who may do what by default: written out, so that a change of the policies is a change of this table.
+MATRIX = {
+    "analyst": "import quality forecast trial plan audit publish verify read_records status",
+    "commander": "audit decide publish verify status",
+    "dispatcher": "verify read_records status",
+    "overseer": "quality trial audit verify read_records status",
+    "public": "verify status",
+    "steward": "import verify init status",
+}
+
+
+@pytest.mark.parametrize(("role", "action"), list(itertools.product(ROLES, ACTIONS)))
+def test_the_table_of_roles_and_actions(policy: Policy, role: str, action: str) -> None:
+    state = "approved" if action == "publish" else "proposed"
+    answer = policy.ask(role, action, {**PLAN, "state": state})
+    assert answer.allowed == (action in MATRIX[role].split())
+    assert answer.reason
+    assert (answer.remedy is None) == answer.allowed
+    assert answer.policies or not answer.allowed
+
+
+def test_answers_name_their_policies(policy: Policy) -> None:
+    assert policy.ask("commander", "decide", PLAN).policies == ("commander-decides",)
+    assert policy.ask("public", "verify").policies == ("anyone-verifies",)
+    denied = policy.ask("dispatcher", "plan")
+    assert denied.policies == ()
+    assert denied.reason == "no policy permits the role dispatcher to plan for the purpose of planning"
+    assert denied.remedy == "act as analyst"
+
+
+def test_nobody_decides_on_what_their_role_made(policy: Policy) -> None:
+    answer = policy.ask("commander", "decide", {**PLAN, "author_role": "commander"})
+    assert (answer.allowed, answer.policies) == (False, ("four-eyes",))
+    assert "let another role decide" in str(answer.remedy)
+    unknown = {key: value for key, value in PLAN.items() if key != "author_role"}
+    assert policy.ask("commander", "decide", unknown).policies == ("four-eyes",)
+
+
+@pytest.mark.parametrize("state", ["draft", "approved", "amended", "refused", "withdrawn", "expired"])
+def test_only_what_is_proposed_is_decided_on(policy: Policy, state: str) -> None:
+    assert policy.ask("commander", "decide", {**PLAN, "state": state}).policies == ("only-what-is-proposed",)
+
+
+def test_a_burden_that_was_not_measured_stops_approval_but_not_refusal(policy: Policy) -> None:
+    plan = {**PLAN, "burden_measured": False}
+    for context in (None, {"choice": "approve"}, {"choice": "amend"}):
+        assert policy.ask("commander", "decide", plan, context).policies == ("burden-before-approval",)
+    assert policy.ask("commander", "decide", plan, {"choice": "refuse"}).allowed
+
+
+@pytest.mark.parametrize("state", ["draft", "proposed", "refused", "withdrawn", "expired", None])
+def test_no_plan_is_published_that_nobody_approved(policy: Policy, state: str | None) -> None:
+    plan = {"kind": "plan"} if state is None else {"kind": "plan", "state": state}
+    for role in ("analyst", "commander"):
+        answer = policy.ask(role, "publish", plan)
+        assert (answer.allowed, answer.policies) == (False, ("publish-after-decision",))
+        assert answer.remedy == "run: peelian decide"
+        assert policy.ask(role, "publish", {"kind": "plan", "state": "amended"}).allowed
+
+
+def test_a_program_neither_decides_nor_publishes(policy: Policy) -> None:
+    for action, state in (("decide", "proposed"), ("publish", "approved")):
+        plan = {**PLAN, "state": state}
+        assert policy.ask("commander", action, plan, {"automated": True}).policies == ("a-person-decides",)
+        assert policy.ask("commander", action, plan, {"automated": False}).allowed
+
+
+def test_officers_own_activity_is_not_learned_from(policy: Policy) -> None:
+    for action in ("forecast", "trial", "plan"):
+        run: dict[str, Any] = {"kind": "run", "officer_initiated": True}
+        assert policy.ask("analyst", action, run).policies == ("officer-activity-left-out",)
+        assert policy.ask("analyst", action, {**run, "officer_initiated_approved": True}).allowed
+
+
+PROHIBITED_KINDS = ["person", "person_score", "face", "gait", "plate", "watch_list", "social_media_account"]
+PROHIBITED_USES = ["person_score", "face_identification", "plate_identification", "watch_list"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_persons_are_refused_by_name_to_everyone(policy: Policy, role: str) -> None:
+    for action in ACTIONS:
+        for kind in PROHIBITED_KINDS:
+            answer = policy.ask(role, action, {**PLAN, "kind": kind})
+            assert not answer.allowed
+            assert "places-never-persons" in answer.policies
+            assert "prohibited uses" in answer.reason
+        for use in PROHIBITED_USES:
+            for context in ({"use": use}, {"purpose": use}):
+                assert "places-never-persons" in policy.ask(role, action, PLAN, context).policies
+
+
+def test_a_purpose_must_be_one_of_those_named(policy: Policy) -> None:
+    assert policy.ask("analyst", "plan", None, {"purpose": "curiosity"}).policies == ("known-purpose",)
+    for purpose in PURPOSES:
+        assert policy.ask("analyst", "plan", None, {"purpose": purpose}).allowed
+
+
+def test_a_dispatcher_reads_for_operations_only(policy: Policy) -> None:
+    assert policy.ask("dispatcher", "read_records").allowed
+    assert not policy.ask("dispatcher", "read_records", None, {"purpose": "evaluation"}).allowed
+
+
+def test_unknown_roles_and_actions_are_usage_errors(policy: Policy) -> None:
+    with pytest.raises(UsageError, match="no role 'chief'; expected one of analyst, commander, dispatcher"):
+        policy.ask("chief", "plan")
+    with pytest.raises(UsageError, match="no action 'arrest'; expected one of import"):
+        policy.ask("analyst", "arrest")
+
+
+def test_require(policy: Policy) -> None:
+    assert policy.require("commander", "decide", PLAN).allowed
+    with pytest.raises(
+        RefusedError, match=r"the role commander may not decide this: .* \(policy four-eyes\)"
+    ) as no:
+        policy.require("commander", "decide", {**PLAN, "author_role": "commander"})
+    assert no.value.exit_code == 3
+    assert "let another role decide" in str(no.value.hint)
+    with pytest.raises(RefusedError, match="may not read records this") as no:
+        policy.require("public", "read_records")
+    assert "published pages" in str(no.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("resource", "context"),
+    [
+        ({"kind": "plan", "unheard_of": 1}, None),
+        ({"kind": 5}, None),
+        (None, {"purpose": 5}),
+        (None, {"unheard_of": True}),
+    ],
+)
+def test_what_cannot_be_evaluated_is_denied_and_logged(
+    policy: Policy, caplog: pytest.LogCaptureFixture, resource: Any, context: Any
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        answer = policy.ask("analyst", "plan", resource, context)
+    assert not answer.allowed
+    assert "could not be evaluated" in answer.reason
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_an_error_in_a_policy_denies_even_where_another_permits(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Valid for the schema; the overflow only shows when it is evaluated, and Cedar then skips the policy.
+    (folder / "own.cedar").write_text(
+        '@id("overflows") forbid (principal, action == Action::"plan", resource)\n'
+        "when { 9223372036854775807 + 1 > 0 };\n"
+    )
+    policy = Policy.load(folder)
+    with caplog.at_level(logging.ERROR):
+        answer = policy.ask("analyst", "plan")
+    assert not answer.allowed
+    assert "overflow" in answer.reason
+    assert caplog.records
+    assert policy.ask("analyst", "forecast").allowed
+
+
+@given(st.sampled_from(ROLES), st.sampled_from(ACTIONS), st.data())
+def test_any_question_gets_an_answer_with_a_reason(policy: Policy, role: str, action: str, data: Any) -> None:
+    resource = data.draw(
+        st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5))
+    )
+    context = data.draw(st.dictionaries(st.sampled_from(["purpose", "use", "choice"]), st.text(max_size=9)))
+    answer = policy.ask(role, action, resource, context)
+    assert answer.reason
+    assert answer.allowed or answer.remedy
+
+
+# --- loading ----------------------------------------------------------------------------------------------
+
+
+def test_defaults_are_written_and_own_files_kept(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    assert names == {HARD_RULES, SCHEMA, "roles.cedar"}
+    (folder / "roles.cedar").write_text(
+        '@id("mine") permit (principal, action == Action::"verify", resource);\n'
+    )
+    (folder / HARD_RULES).write_text("// gone\n")
+    written = Policy.write_defaults(folder)
+    assert {path.name for path in written} == {HARD_RULES, SCHEMA}
+    assert "mine" in (folder / "roles.cedar").read_text()
+    assert (
+        Policy.load(folder).ask("analyst", "plan").remedy
+        == "a policy that permits it has to be approved first"
+    )
+
+
+def test_hard_rules_cannot_be_removed(folder: Path) -> None:
+    (folder / HARD_RULES).unlink()
+    with pytest.raises(RefusedError, match="can't be removed"):
+        Policy.load(folder)
+
+
+@given(st.data())
+def test_hard_rules_cannot_be_altered(defaults: Path, data: st.DataObject) -> None:
+    path = defaults / data.draw(st.sampled_from([HARD_RULES, SCHEMA]))
+    good = path.read_text()
+    at = data.draw(st.integers(0, len(good) - 1))
+    put = data.draw(st.sampled_from(["", "x", "\n// a comment\n"]))
+    try:
+        path.write_text(good[:at] + put + good[at + 1 :])
+        if path.read_text() != good:
+            with pytest.raises(RefusedError, match="can't be altered"):
+                Policy.load(defaults)
+    finally:
+        path.write_text(good)
+
+
+def test_no_other_policy_can_permit_what_the_hard_rules_forbid(folder: Path) -> None:
+    (folder / "own.cedar").write_text('@id("everything") permit (principal, action, resource);\n')
+    policy = Policy.load(folder)
+    assert policy.ask("dispatcher", "plan").allowed
+    assert not policy.ask("commander", "decide", {**PLAN, "author_role": "commander"}).allowed
+    assert not policy.ask("steward", "read_records").allowed
+    assert not policy.ask("public", "read_records").allowed
+    assert not policy.ask("analyst", "publish", PLAN).allowed
+    assert not policy.ask("analyst", "forecast", {"kind": "person"}).allowed
+
+
+def test_own_policies_are_heard(folder: Path) -> None:
+    (folder / "own.cedar").write_text(
+        '@id("no-forecasts") @reason("forecasts are suspended") @remedy("ask the overseer")\n'
+        'forbid (principal, action == Action::"forecast", resource);\n'
+        '@id("silent") forbid (principal, action == Action::"trial", resource);\n'
+    )
+    policy = Policy.load(folder)
+    answer = policy.ask("analyst", "forecast")
+    assert (answer.policies, answer.reason, answer.remedy) == (
+        ("no-forecasts",),
+        "forecasts are suspended",
+        "ask the overseer",
+    )
+    silent = policy.ask("analyst", "trial")
+    assert (silent.reason, silent.remedy) == ("forbidden by silent", "change what silent forbids")
+
+
+def test_nobody_can_be_kept_from_verifying(folder: Path) -> None:
+    (folder / "own.cedar").write_text(
+        '@id("hide") forbid (principal == Role::"public", action == Action::"verify", resource);\n'
+    )
+    with pytest.raises(RefusedError, match="keep the role public from verifying"):
+        Policy.load(folder)
+    (folder / "own.cedar").unlink()
+    (folder / "roles.cedar").unlink()
+    with pytest.raises(RefusedError, match="keep the role analyst from verifying"):
+        Policy.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("permit (principal", "own.cedar is not valid Cedar"),
+        ("permit (principal, action, resource);", "no @id"),
+        ('@id("") permit (principal, action, resource);', "no @id"),
+        (
+            '@id("four-eyes") permit (principal, action, resource);',
+            "'four-eyes' is in hard_rules.cedar and again",
+        ),
+        (
+            '@id("a") permit (principal, action, resource) when { resource.score > 1 };',
+            "a in own.cedar: .*score",
+        ),
+        ('@id("a") permit (principal == Person::"jo", action, resource);', "Person"),
+        ('@id("a") permit (principal, action == Action::"arrest", resource);', "arrest"),
+        ('@id("a") permit (principal == ?principal, action, resource);', "template"),
+    ],
+)
+def test_policies_that_do_not_load(folder: Path, text: str, told: str) -> None:
+    (folder / "own.cedar").write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        Policy.load(folder)
+
+
+def test_folders_that_do_not_load(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(ConfigError, match="no policy folder"):
+        Policy.load(tmp_path / "nowhere")
+    (folder / "own.cedar").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="can't be read"):
+        Policy.load(folder)
+
+
+def test_the_digest_follows_the_policies(folder: Path, policy: Policy) -> None:
+    assert Policy.load(folder).digest == policy.digest
+    (folder / "own.cedar").write_text("// nothing yet\n")
+    assert Policy.load(folder).digest != policy.digest
+    (folder / SCHEMA).unlink()  # a copy for readers; the software's own is what counts
+    assert Policy.load(folder).ask("analyst", "plan").allowed
