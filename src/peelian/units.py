@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ class Frequency:
         return f"{self.n}{self.unit}"
 
     @property
-    def resolution(self) -> str:
+    def resolution(self) -> Literal["day", "month"]:
         """The coarsest time resolution of records that can answer it: ``"day"`` or ``"month"``."""
         return "month" if self.unit == "mo" else "day"
 

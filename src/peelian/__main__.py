@@ -1,0 +1,5 @@
+"""``python -m peelian``."""
+
+from peelian.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""The command line: a thin face on `peelian.workspace`.
+
+Results go to stdout (``--json`` for programs), progress and errors to stderr. Exit codes: 0 done, 1 fault, 2 usage,
+3 refused by policy, 4 bad data, 5 a check or gate failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; never lets a traceback reach a user."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:  # answered without loading anything
+        from peelian._version import __version__
+
+        print(f"peelian {__version__}")
+        return
+    from peelian.cli.app import app
+    from peelian.cli.report import report_error, report_fault
+    from peelian.errors import PeelianError
+
+    as_json = "--json" in given
+    try:
+        app(given, prog_name="peelian")
+    except PeelianError as error:
+        sys.exit(report_error(error, as_json=as_json))
+    except KeyboardInterrupt:
+        print("stopped; nothing half-done was kept", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not our fault, and not worth a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as fault:  # the last line of defence: the promise is "no traceback reaches a user"
+        if os.environ.get("PEELIAN_TRACEBACK"):
+            raise
+        sys.exit(report_fault(fault, as_json=as_json))

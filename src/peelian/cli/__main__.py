@@ -1,0 +1,5 @@
+"""``python -m peelian.cli``."""
+
+from peelian.cli import main
+
+main()

@@ -1,0 +1,344 @@
+"""The commands. Each opens the workspace, calls one use case and prints what came out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peelian.cli import render
+from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping
+from peelian.cli.report import Bar
+from peelian.errors import UsageError
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="peelian",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=(
+        "From a city's incident records to decisions that people make, overseers check and the public can read. "
+        "Places, never persons."
+    ),
+    epilog="Start with: peelian demo",
+)
+ledger_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Check and read the append-only ledger."
+)
+app.add_typer(ledger_app, name="ledger")
+
+HERE = Path()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from peelian._version import __version__
+
+        typer.echo(f"peelian {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def _show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
+
+
+@app.command("init")
+def init_(
+    folder: Annotated[Path, typer.Argument(help="A folder that doesn't exist yet, or is empty.")],
+    crs: Annotated[
+        str | None, typer.Option(help="Projected CRS, such as EPSG:26910; else chosen by the first import.")
+    ] = None,
+    cell: Annotated[str, typer.Option(help="Side of a grid cell: 250, '250 m', '500 ft'.")] = "250 m",
+    agency: Annotated[str | None, typer.Option(help="Name of the agency.")] = None,
+    zone: Annotated[str, typer.Option(help="IANA time zone of the agency, such as America/Chicago.")] = "UTC",
+    areas: Annotated[
+        Path | None,
+        typer.Option(help="Polygons of the study area: GeoJSON, GeoParquet, GeoPackage, shapefile."),
+    ] = None,
+    area_id: Annotated[str | None, typer.Option(help="Column of the areas' ids.")] = None,
+    area_name: Annotated[str | None, typer.Option(help="Column of the areas' names.")] = None,
+    population: Annotated[
+        str | None, typer.Option(help="Residents by group: GROUP=COLUMN,GROUP=COLUMN.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an empty workspace."""
+    from peelian.units import parse_length
+    from peelian.workspace.init import init
+
+    groups = read_mapping(population, option="--population", example="White=white,Black=black")
+    done = init(
+        folder,
+        crs=crs,
+        cell=parse_length(cell),
+        agency=agency,
+        zone=zone,
+        areas=areas,
+        area_id=area_id,
+        area_name=area_name,
+        population=groups,
+    )
+    _show(done.to_dict(), render.made(folder, done.result), as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file of incident records.")],
+    workspace: Where = HERE,
+    source: Annotated[
+        str | None,
+        typer.Option(help="slmpd, chicago, police_uk, or a name in peelian.toml; else recognised."),
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option("--map", help="Any other file: occurred_from=COLUMN,x=COLUMN,y=COLUMN,category=COLUMN."),
+    ] = None,
+    source_crs: Annotated[
+        str | None, typer.Option(help="CRS of the file's points; the workspace's own if not given.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of the file's times; the agency's if not given.")
+    ] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a file of incident records and account for every row of it."""
+    from peelian.workspace.import_ import import_records
+    from peelian.workspace.workspace import Workspace
+
+    fields = read_mapping(mapping, option="--map", example="occurred_from=ts,x=x_m,y=y_m,category=type")
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = import_records(opened, file, source=source, mapping=fields, source_crs=source_crs, zone=zone)
+    _show(done.to_dict(), render.imported(done.result), as_json=as_json)
+
+
+@app.command()
+def quality(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -> None:
+    """Say what is known to be wrong or odd with the stored records."""
+    from peelian.workspace.quality import quality as check
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = check(opened)
+    _show(done.to_dict(), render.quality(done.result, opened.page(done.run, "quality.html")), as_json=as_json)
+
+
+@app.command()
+def trial(
+    category: Category,
+    workspace: Where = HERE,
+    period: Period = None,
+    origins: Annotated[int | None, typer.Option(help="How many past periods to try on.", min=2)] = None,
+    fraction: Annotated[
+        list[float] | None, typer.Option(help="Share of the area that is picked; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method's name, or all; may be repeated.")
+    ] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try the forecasting methods against plain counting, on periods they had not seen."""
+    from peelian.workspace.trial import trial as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(
+            opened, category, period=period, origins=origins, fractions=fraction, methods=method or ["all"]
+        )
+    _show(done.to_dict(), render.trial(done.result, opened.page(done.run, "trial.html")), as_json=as_json)
+
+
+@app.command()
+def forecast(
+    category: Category,
+    workspace: Where = HERE,
+    period: Period = None,
+    method: Annotated[
+        str | None, typer.Option(help="Another method than the last trial's verdict names.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Use records before this day only: YYYY-MM-DD.")] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast the reports of the next period, place by place."""
+    from peelian.workspace.forecast import forecast as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, category, period=period, method=method, until=until)
+    page = opened.page(done.run, "forecast.html")
+    _show(done.to_dict(), render.forecast(done.result, page), as_json=as_json)
+
+
+@app.command()
+def plan(
+    workspace: Where = HERE,
+    forecast: Annotated[
+        str | None, typer.Option(help="A forecast's run id; the latest if not given.")
+    ] = None,
+    unit_hours: Annotated[
+        float | None, typer.Option(help="Budget in unit-hours for the period.", min=0.01)
+    ] = None,
+    hours_per_place: Annotated[
+        float | None, typer.Option(help="Unit-hours that one place takes.", min=0.01)
+    ] = None,
+    cap_per_area: Annotated[
+        int | None, typer.Option(help="At most so many places in one area.", min=1)
+    ] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose places under a budget, with options that are not patrol."""
+    from peelian.workspace.plan import plan as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(
+            opened,
+            forecast=forecast,
+            unit_hours=unit_hours,
+            hours_per_place=hours_per_place,
+            cap_per_area=cap_per_area,
+        )
+    _show(done.to_dict(), render.plan(done.run, done.result), as_json=as_json)
+
+
+@app.command()
+def audit(
+    workspace: Where = HERE,
+    plan: Annotated[str | None, typer.Option(help="A plan's run id; the latest if not given.")] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whom a plan burdens, beside other ways to spend the same hours."""
+    from peelian.workspace.audit import audit as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, plan=plan)
+    _show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
+
+
+@app.command()
+def decide(
+    plan: Annotated[str | None, typer.Argument(help="A plan's run id; the latest if not given.")] = None,
+    workspace: Where = HERE,
+    approve: Annotated[bool, typer.Option("--approve", help="Approve the plan as it is.")] = False,
+    amend: Annotated[bool, typer.Option("--amend", help="Approve it with places removed or added.")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the plan.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, in words. Required.")] = "",
+    remove: Annotated[
+        list[str] | None, typer.Option(help="A place (cell) to take out; may be repeated.")
+    ] = None,
+    add: Annotated[list[str] | None, typer.Option(help="A place (cell) to put in; may be repeated.")] = None,
+    dissent: Annotated[str | None, typer.Option(help="A view that differs, kept with the decision.")] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve, amend or refuse a plan, with a reason."""
+    from peelian.workspace.decide import decide as run
+    from peelian.workspace.workspace import Workspace
+
+    chosen = [name for name, given in (("approve", approve), ("amend", amend), ("refuse", refuse)) if given]
+    if len(chosen) != 1:
+        given = " and ".join(f"--{name}" for name in chosen) or "no decision"
+        msg = f"{given} was given; expected one of --approve, --amend, --refuse"
+        raise UsageError(
+            msg, hint="peelian decide --refuse --reason 'the budget is needed elsewhere' --as commander"
+        )
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(
+            opened, chosen[0], reason=reason, plan=plan, remove=remove or (), add=add or (), dissent=dissent
+        )
+    _show(done.to_dict(), render.decided(done.result), as_json=as_json)
+
+
+@app.command()
+def publish(
+    workspace: Where = HERE,
+    plan: Annotated[str | None, typer.Option(help="A plan's run id; the latest if not given.")] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the bulletin and the public page of a plan that was decided on."""
+    from peelian.workspace.publish import publish as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, plan=plan)
+    text = render.published(opened.folder / "public" / "index.html", opened.page(done.run, "bulletin.html"))
+    _show(done.to_dict(), text, as_json=as_json)
+
+
+@app.command()
+def status(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -> None:
+    """Show what the workspace holds, and what would come next."""
+    from peelian.workspace.status import status as look
+    from peelian.workspace.workspace import Workspace
+
+    found = look(Workspace(workspace, role=role))
+    _show(found, render.status(found), as_json=as_json)
+
+
+@app.command()
+def demo(
+    workspace: Annotated[
+        Path,
+        typer.Option("--workspace", "-w", help="Folder that is made (an earlier demo there is replaced)."),
+    ] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Take three years of real St. Louis records through the whole loop."""
+    from peelian.workspace.demo import run_demo
+
+    with Bar() as bar:
+        done = run_demo(workspace, progress=bar)
+    _show(done.to_dict(), render.demo(done.to_dict()), as_json=as_json)
+
+
+@ledger_app.command("verify")
+def ledger_verify(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -> None:
+    """Recompute every hash from the bytes on disk, and say what was changed if anything was."""
+    from peelian.workspace.ledger import verify_ledger
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        found = verify_ledger(Workspace(workspace, role=role, progress=bar))
+    _show(found, render.verified(found), as_json=as_json)
+
+
+@ledger_app.command("show")
+def ledger_show(
+    workspace: Where = HERE,
+    last: Annotated[int, typer.Option(help="How many of the latest entries.", min=1)] = 20,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the latest entries."""
+    from peelian.workspace.ledger import entries
+    from peelian.workspace.workspace import Workspace
+
+    found = entries(Workspace(workspace, role=role), last=last)
+    _show({"entries": found}, render.entries(found), as_json=as_json)

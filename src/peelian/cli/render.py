@@ -1,0 +1,270 @@
+"""Results as plain text for people. Each function takes what a use case gave back; none computes anything."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "audit",
+    "decided",
+    "demo",
+    "entries",
+    "forecast",
+    "imported",
+    "made",
+    "plan",
+    "published",
+    "quality",
+    "status",
+    "trial",
+    "verified",
+]
+
+WIDTH = 100
+
+
+def _wrap(text: str, indent: str = "  ") -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "  ") -> str:
+    """Columns as wide as their widest cell; numbers to the right."""
+    body = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *body]) for i in range(len(header))]
+    numeric = [all(line[i][:1] in "-+0123456789<" for line in body if line[i]) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
+        return (indent + "  ".join(parts)).rstrip()
+
+    return "\n".join([line(list(header)), line(["-" * w for w in widths]), *(line(row) for row in body)])
+
+
+def made(folder: Path, result: dict[str, Any]) -> str:
+    """After ``init``."""
+    crs = result["crs"] or "chosen by the first import"
+    lines = [
+        f"made the workspace {folder}: CRS {crs}, cells of {result['cell_m']:g} m, times in {result['zone']}"
+    ]
+    lines += [_wrap(note) for note in result["notes"]]
+    if result["zone"] == "UTC":
+        lines.append(
+            _wrap("times are taken as UTC; for civil time set [agency] zone in peelian.toml before importing")
+        )
+    return "\n".join([*lines, f"next: peelian import FILE --workspace {folder}"])
+
+
+def imported(result: dict[str, Any]) -> str:
+    """After ``import``: every row accounted for."""
+    lines = [
+        f"{result['file']} read as {result['source']}",
+        (
+            f"  {result['rows_in']:,} rows = {result['stored']:,} stored + {result['duplicates']:,} duplicates "
+            f"+ {result['corrections']:,} corrections + {result['quarantined']:,} quarantined"
+        ),
+    ]
+    for reason, n in sorted(result["quarantined_by_reason"].items(), key=lambda item: -item[1]):
+        lines.append(f"    quarantined: {n:,} {reason.replace('_', ' ')}")
+    if result["identical_rows"]:
+        lines.append(
+            _wrap(
+                f"{result['identical_rows']:,} stored rows are identical to another one of the file; they are kept"
+            )
+        )
+    if result["dropped_columns"]:
+        lines.append(_wrap("columns dropped at the door: " + ", ".join(result["dropped_columns"])))
+    if result["unmapped"]:
+        worst = sorted(result["unmapped"].items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{label} ({n:,})" for label, n in worst[:8])
+        more = f", and {len(worst) - 8} more" if len(worst) > 8 else ""
+        lines.append(_wrap(f"labels kept as 'other': {shown}{more}"))
+    lines += [_wrap("note: " + warning) for warning in result["warnings"]]
+    return "\n".join(lines)
+
+
+def quality(result: dict[str, Any], page: Path) -> str:
+    """After ``quality``."""
+    rows = [row for row in result["checks"] if row["flag"] == "look"]
+    lines = [f"{len(result['checks'])} checks, {len(rows)} to look at"]
+    lines += [_wrap(f"- {row['check']}, {row['subject']}: {row['note']}") for row in rows]
+    return "\n".join([*lines, f"page: {page}"])
+
+
+def trial(result: dict[str, Any], page: Path) -> str:
+    """After ``trial``: the verdict first."""
+    verdict = result["verdict"]
+    fraction = str(verdict["fraction"])
+    rows = []
+    for method in result["methods"]:
+        score = method["scores"]
+        pai, hit = score["pai"][fraction], score["hit_rate"][fraction]
+        skill, crps = score["log_skill"], score["crps"]
+        rows.append(
+            (
+                method["name"],
+                f"{hit['value']:.1%} ({hit['low']:.1%} to {hit['high']:.1%})",
+                f"{pai['value']:.2f} ({pai['low']:.2f} to {pai['high']:.2f})",
+                f"{skill['value']:+.3f}",
+                f"{crps['value']:.4g}",
+            )
+        )
+    return "\n".join(
+        [
+            f"verdict: {verdict['status']}; the workspace uses {verdict['method']}",
+            _wrap(verdict["text"]),
+            (
+                f"  {result['origins']} periods from {result['from']} to {result['to']}, {result['events']:,} reports, "
+                f"{result['cells']:,} cells; top {float(fraction):.1%} of the area:"
+            ),
+            _table(("method", "hit rate (95 %)", "PAI (95 %)", "log skill", "CRPS"), rows),
+            f"page: {page}",
+        ]
+    )
+
+
+def forecast(result: dict[str, Any], page: Path) -> str:
+    """After ``forecast``."""
+    period = result["period"]
+    return "\n".join(
+        [
+            (
+                f"{result['expected']:.1f} reports of {result['category']} expected from {period['start']} up to "
+                f"{period['end']} ({result['low']} to {result['high']}, {result['level']:.0%}) "
+                f"in {result['cells']:,} cells"
+            ),
+            _wrap(f"method: {result['method']} ({result['why_this_method']})"),
+            f"page: {page}",
+            "next: peelian plan",
+        ]
+    )
+
+
+def plan(run: str, result: dict[str, Any]) -> str:
+    """After ``plan``: each place with its reason and an option that is not patrol."""
+    lines = [f"{run}: {_extent(result)}", *_places(result["places"])]
+    lines += [_wrap("note: " + note) for note in result["notes"]]
+    return "\n".join([*lines, f"next: peelian audit --plan {run}"])
+
+
+def _extent(result: dict[str, Any]) -> str:
+    covered = result["covered"]
+    return (
+        f"{len(result['places'])} places, {result['hours_used']:g} of {result['unit_hours']:g} unit-hours, "
+        f"{covered['share_of_expected']:.1%} of the expected reports in {covered['share_of_area']:.2%} of the area"
+    )
+
+
+def _places(places: Sequence[dict[str, Any]], most: int = 10) -> list[str]:
+    lines = []
+    for place in places[:most]:
+        where = f" ({place['area_name']})" if place["area_name"] else ""
+        lines.append(_wrap(f"{place['rank']}. {place['cell']}{where}: {place['reason']}"))
+        options = ", ".join(option["title"] for option in place["options"][:3])
+        lines.append(_wrap(f"beside patrol: {options}", "     "))
+    if len(places) > most:
+        lines.append(f"  ... and {len(places) - most} more (--json, or the bulletin)")
+    return lines
+
+
+def audit(result: dict[str, Any], page: Path | None) -> str:
+    """After ``audit``."""
+    if not result["measured"]:
+        return f"not measured: {result['why_not']}"
+    lines = ["exposure by group (hours of presence in their own cell, per resident):"]
+    ratios = [f for f in result["findings"] if f["measure"] == "exposure ratio"]
+    lines += [_wrap("- " + finding["sentence"]) for finding in ratios]
+    if page is not None:
+        lines.append(f"page: {page}")
+    return "\n".join(lines)
+
+
+def decided(result: dict[str, Any]) -> str:
+    """After ``decide``."""
+    decision = result["decision"]
+    lines = [
+        f"{decision['subject']} is {decision['state']} by the {decision['role']}, {decision['decided_at']}",
+        _wrap(f"reason: {decision['reason']}"),
+    ]
+    if decision["state"] in ("approved", "amended"):
+        lines += [f"  in force until {decision['expires_at']}", "next: peelian publish"]
+    return "\n".join(lines)
+
+
+def published(index: Path, bulletin: Path) -> str:
+    """After ``publish``."""
+    return f"public page: {index}\nbulletin:    {bulletin}"
+
+
+def verified(result: dict[str, Any]) -> str:
+    """After ``ledger verify``."""
+    lines = [f"ledger: verified, {result['entries']} entries"]
+    lines.append(f"  {result['origin']}, root {result['root_hash']}")
+    lines.append(f"  {result['files_checked']} stored files match their entries")
+    if result["entries_waiting"]:
+        lines.append(f"  {result['entries_waiting']} entries wait to be written")
+    return "\n".join(lines)
+
+
+def entries(found: Sequence[dict[str, Any]]) -> str:
+    """After ``ledger show``."""
+    return _table(
+        ("no.", "at", "kind", "role", "subject"),
+        [(e["index"], e["at"], e["kind"], e["actor"], e["subject"]) for e in found],
+    )
+
+
+def status(found: dict[str, Any]) -> str:
+    """After ``status``."""
+    lines = [
+        (
+            f"{found['agency']}: {found['incidents']:,} incidents, CRS {found['crs'] or 'not chosen yet'}, "
+            f"cells of {found['cell_m']:g} m, times in {found['zone']}"
+        )
+    ]
+    if found["categories"]:
+        rows = [
+            (c["category"], f"{c['incidents']:,}", c["first"][:10], c["last"][:10])
+            for c in found["categories"]
+        ]
+        lines.append(_table(("category", "incidents", "first", "last"), rows))
+    for verb, row in found["latest"].items():
+        lines.append(f"  last {verb}: {row['id']} at {row['at']} by the {row['role']} ({row['state']})")
+    return "\n".join([*lines, f"next: {found['next']}"])
+
+
+def demo(result: dict[str, Any]) -> str:
+    """After ``demo``: the whole loop on one screen."""
+    folder = Path(result["workspace"])
+
+    def page(step: str, name: str) -> Path:
+        return folder / "runs" / str(result[step]["run"]) / name
+
+    decision = result["decision"]["decision"]
+    checks = result["quality"]["checks"]
+    looks = sum(row["flag"] == "look" for row in checks)
+    checked = f"  {looks} of {len(checks)} checks to look at\npage: {page('quality', 'quality.html')}"
+    parts = [
+        ("What was imported", imported(result["imported"])),
+        ("What is odd with the records", checked),
+        ("Does forecasting beat counting?", trial(result["trial"], page("trial", "trial.html"))),
+        (
+            "The forecast",
+            forecast(result["forecast"], page("forecast", "forecast.html")).rpartition("\nnext:")[0],
+        ),
+        ("The plan", "\n".join([_extent(result["plan"]), *_places(result["plan"]["places"], 3)])),
+        ("Whom it burdens", audit(result["audit"], page("audit", "audit.html"))),
+        (
+            "Who decided",
+            f"{decision['state']} in the role of {decision['role']} (a demonstration: no person decided)\n"
+            + _wrap(f"reason: {decision['reason']}"),
+        ),
+        (
+            "Where the pages are",
+            published(Path(result["published"]["index"]), page("published", "bulletin.html")),
+        ),
+    ]
+    blocks = [f"{title}\n{'=' * len(title)}\n{text}" for title, text in parts]
+    return "\n\n".join([*blocks, verified(result["ledger"]).splitlines()[0]])

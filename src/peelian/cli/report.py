@@ -1,0 +1,94 @@
+"""Errors and progress, on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from peelian.errors import PeelianError
+
+__all__ = ["Bar", "report_error", "report_fault"]
+
+
+def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: bool) -> int:
+    if as_json:
+        print(
+            json.dumps(
+                {"error": {"type": kind, "message": message, "hint": hint, "exit_code": code}},
+                ensure_ascii=False,
+            )
+        )
+        return code
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("error: ", style="bold red", end="")
+    console.print(message, markup=False)
+    if hint:
+        console.print("try:   ", style="bold", end="")
+        console.print(hint, markup=False)
+    return code
+
+
+def report_error(error: PeelianError, *, as_json: bool) -> int:
+    """Say what was given, what was expected and what to try; return the exit code."""
+    return _write(type(error).__name__, error.message, error.hint, error.exit_code, as_json=as_json)
+
+
+def report_fault(fault: Exception, *, as_json: bool) -> int:
+    """Say that this is our fault, without a traceback; return the exit code."""
+    if isinstance(fault, OSError):
+        message = f"the system refused: {fault.strerror or fault}" + (
+            f": {fault.filename}" if fault.filename else ""
+        )
+        return _write(
+            "OSError", message, "check the disk's free space and the folder's permissions", 1, as_json=as_json
+        )
+    message = f"a fault inside peelian ({type(fault).__name__}: {fault}); the workspace is as it was before"
+    hint = "run it again with PEELIAN_TRACEBACK=1 in the environment, and report what it prints"
+    return _write(type(fault).__name__, message, hint, 1, as_json=as_json)
+
+
+class Bar:
+    """A progress bar on stderr with the time left; silent where stderr is no terminal or `quiet`.
+
+    Called with a label, how much is done and how much there is; 0 of 0 is a step of unknown length.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True)
+        self.live = self.console.is_terminal and not quiet
+        self.quiet = quiet
+        self.seen: set[str] = set()
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.live,
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Show that `done` of `total` is reached."""
+        if self.live:
+            if label not in self.tasks:
+                self.tasks[label] = self.progress.add_task(label, total=total or None)
+            self.progress.update(self.tasks[label], completed=done, total=total or None)
+        elif not self.quiet and label not in self.seen:
+            print(f"{label} ...", file=sys.stderr, flush=True)
+        self.seen.add(label)

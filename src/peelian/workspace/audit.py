@@ -1,0 +1,80 @@
+"""``audit``: whom a plan burdens, beside what other ways of spending the same hours would do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peelian.audits import ExposureAudit, Threshold, equal_hours, exposure_audit, hours_by_population
+from peelian.errors import UsageError
+from peelian.places import population_by_cell
+from peelian.response import Plan
+from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.workspace import Outcome, Workspace
+
+__all__ = ["audit", "audit_plan"]
+
+
+def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
+    """Measure the exposure of each population group under a plan; the page is ``runs/ID/audit.html``.
+
+    Parameters
+    ----------
+    plan : str, optional
+        A plan's run id; the latest when not given.
+    """
+    workspace.require("audit", {"kind": "plan"})
+    from peelian.publish import audit_page
+
+    with workspace.writing():
+        source = workspace.latest("plan", plan)
+        found = audit_plan(workspace, rebuild_plan(workspace, source["id"]))
+        result = {"plan": source["id"], **found, "origin": workspace.origin()}
+        return workspace.commit(
+            workspace.new_run("audit"),
+            result,
+            subject=source["id"],
+            category=source["category"],
+            pages={"audit.html": audit_page(result)},
+            details={"plan": source["id"]},
+        )
+
+
+def audit_plan(workspace: Workspace, plan: Plan) -> dict[str, Any]:
+    """Exposure by group of a plan, of the count map under the same rules, of equal and of by-population coverage."""
+    settings = workspace.config.audit
+    areas = workspace.areas
+    groups = list(workspace.config.place.population)
+    if areas is None or not groups:
+        return {
+            "measured": False,
+            "why_not": "no areas with residents by group are configured, so it can't be said whom the plan burdens",
+            "findings": [],
+        }
+    reference = settings.reference or groups[0]
+    if reference not in groups:
+        msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
+        raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
+    population = population_by_cell(areas, workspace.grid)
+    counting = plan.baseline or plan
+    threshold = None
+    if settings.max_ratio is not None:
+        threshold = Threshold(settings.max_ratio, settings.max_ratio_set_by, settings.max_ratio_set_at)
+    found: ExposureAudit = exposure_audit(
+        plan.hours,
+        grid=workspace.grid,
+        population=population,
+        reference=reference,
+        comparisons={
+            "count_map": counting.hours,
+            "equal_coverage": equal_hours(workspace.grid, plan.hours_used),
+            "by_population": hours_by_population(population, plan.hours_used),
+        },
+        block_km=settings.block_km,
+        replicates=settings.replicates,
+        seed=workspace.config.forecast.seed,
+        threshold=threshold,
+    )
+    result = found.to_dict()
+    for plain, finding in zip(result["findings"], found.findings, strict=True):
+        plain["sentence"] = finding.sentence()
+    return {"measured": True, **result}

@@ -1,0 +1,202 @@
+"""``peelian.toml``: what a workspace is about, validated; an unknown key is an error, never ignored."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from peelian.errors import ConfigError, UsageError
+from peelian.units import Frequency
+
+__all__ = ["Config", "load_config", "render_config"]
+
+FILE = "peelian.toml"
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Agency(_Section):
+    """Who keeps the workspace."""
+
+    name: str = "An agency without a name"
+    zone: str = "UTC"
+    contact: str = ""
+    attribution: str = ""
+    demonstration: bool = False
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            msg = f"{zone!r} is no time zone of the IANA database; write it as America/Chicago"
+            raise ValueError(msg)
+        ZoneInfo(zone)
+        return zone
+
+
+class Place(_Section):
+    """Where: CRS, grid and areas."""
+
+    crs: str | None = None
+    cell: Positive = 250.0
+    areas: str | None = None
+    area_id: str | None = None
+    area_name: str | None = None
+    population: dict[str, str] = Field(default_factory=dict)
+
+
+class Records(_Section):
+    """How records are read."""
+
+    categories: dict[str, str] = Field(default_factory=dict)
+    map: dict[str, dict[str, str]] = Field(default_factory=dict)
+    earliest: int = Field(default=1970, ge=1900)
+
+
+class Forecast(_Section):
+    """What is forecast, and how it is tried."""
+
+    period: str = "1w"
+    origins: int = Field(default=52, ge=2)
+    fractions: tuple[Share, ...] = (0.01, 0.05)
+    gap: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("period")
+    @classmethod
+    def _span(cls, period: str) -> str:
+        try:
+            return str(Frequency.parse(period))
+        except UsageError as error:
+            raise ValueError(error.message) from None
+
+
+class PlanSection(_Section):
+    """The budget of a plan."""
+
+    unit_hours: Positive = 40.0
+    hours_per_place: Positive = 2.0
+    cap_per_area: int | None = Field(default=3, ge=1)
+    expires_days: int = Field(default=14, ge=1)
+
+
+class Audit(_Section):
+    """How burden is measured; the threshold is set before a result is seen."""
+
+    reference: str | None = None
+    block_km: Positive = 1.0
+    replicates: int = Field(default=2000, ge=100)
+    max_ratio: float | None = Field(default=None, gt=0)
+    max_ratio_set_by: str = ""
+    max_ratio_set_at: str = ""
+
+
+class Publish(_Section):
+    """What the public sees."""
+
+    threshold: int = Field(default=5, ge=2)
+
+
+class Roles(_Section):
+    """Who speaks when nobody says so."""
+
+    default: str = "analyst"
+
+
+class State(_Section):
+    """Where runs, decisions and the outbox are kept."""
+
+    url: str = "sqlite:///state.db"
+
+
+class Ledger(_Section):
+    """The ledger's name in its checkpoints (C2SP: a schema-less URL that nobody else uses)."""
+
+    origin: str = Field(default="peelian.invalid/workspace", pattern=r"^[^\s+]+$")
+
+
+class Config(_Section):
+    """The whole file."""
+
+    version: Literal[1] = 1
+    agency: Agency = Agency()
+    place: Place = Place()
+    records: Records = Records()
+    forecast: Forecast = Forecast()
+    plan: PlanSection = PlanSection()
+    audit: Audit = Audit()
+    publish: Publish = Publish()
+    roles: Roles = Roles()
+    state: State = State()
+    ledger: Ledger = Ledger()
+
+
+def load_config(folder: Path) -> Config:
+    """Read and validate ``peelian.toml`` in `folder`.
+
+    Raises
+    ------
+    ConfigError
+        The file is not there, is no TOML, or has an unknown key or a value of the wrong kind.
+    """
+    path = folder / FILE
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"{folder} was given as a workspace, but it holds no {FILE}"
+        raise ConfigError(msg, hint=f"peelian init {folder}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path} is no valid TOML: {error}"
+        raise ConfigError(msg, hint="mend the line that the message names") from None
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(p) for p in e['loc'])}: {e['msg']} (given: {e['input']!r})"
+            for e in error.errors()
+        ]
+        msg = f"{path} has {len(lines)} setting(s) that don't fit:\n" + "\n".join(lines)
+        raise ConfigError(msg, hint="see docs/reference/configuration.md for every key") from None
+
+
+def _text(text: str) -> str:
+    # A JSON string is a TOML basic string if nothing is escaped as a surrogate; TOML also wants DEL escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _value(value: object) -> str:
+    """One TOML value."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_text(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def render_config(config: Config) -> str:
+    """The text of a ``peelian.toml`` that reads back as `config`, every key with its meaning's section."""
+    lines = ["# What this workspace is about. Unknown keys are errors. Every key is explained in", ""]
+    lines[0] += " docs/reference/configuration.md."
+    lines.append(f"version = {config.version}")
+    for section, values in config:
+        if section == "version":
+            continue
+        lines += ["", f"[{section}]  # {type(values).__doc__}".rstrip()]
+        for key, value in values:
+            if value is None:
+                lines.append(f"# {key} = (not set)")
+            elif value == {}:
+                lines.append(f"# {key} = {{}}")
+            else:
+                lines.append(f"{key} = {_value(value)}")
+    return "\n".join(lines) + "\n"

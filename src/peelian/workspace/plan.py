@@ -1,0 +1,83 @@
+"""``plan``: from a forecast to places to attend, and what else than patrol would help there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peelian.methods import CountMap
+from peelian.response import Plan, make_plan
+from peelian.workspace.forecast import counts_behind, load_surface
+from peelian.workspace.workspace import Outcome, Workspace
+
+__all__ = ["plan", "rebuild_plan"]
+
+
+def plan(
+    workspace: Workspace,
+    *,
+    forecast: str | None = None,
+    unit_hours: float | None = None,
+    hours_per_place: float | None = None,
+    cap_per_area: int | None = None,
+) -> Outcome:
+    """Choose the places under a budget of unit-hours; the plan is advice until somebody approves it.
+
+    Parameters
+    ----------
+    forecast : str, optional
+        A forecast's run id; the latest when not given.
+    unit_hours, hours_per_place : float, optional
+        Budget, and what one place takes of it; from ``peelian.toml`` when not given.
+    cap_per_area : int, optional
+        At most so many places in one area.
+    """
+    workspace.require("plan", {"kind": "plan"})
+    settings = workspace.config.plan
+    with workspace.writing():
+        source = workspace.latest("forecast", forecast)
+        parameters = {
+            "unit_hours": unit_hours or settings.unit_hours,
+            "hours_per_place": hours_per_place or settings.hours_per_place,
+            "cap_per_area": cap_per_area or settings.cap_per_area,
+        }
+        made = build_plan(workspace, source["id"], parameters)
+        result: dict[str, Any] = {
+            **made.to_dict(),
+            "forecast": source["id"],
+            "parameters": parameters,
+            "origin": workspace.origin(),
+        }
+        return workspace.commit(
+            workspace.new_run("plan"),
+            result,
+            category=source["category"],
+            tables={"places": made.frame},
+            details={"category": source["category"], "forecast": source["id"]},
+        )
+
+
+def build_plan(workspace: Workspace, forecast: str, parameters: dict[str, Any]) -> Plan:
+    """The plan that a forecast and a budget lead to: the same plan each time."""
+    surface = load_surface(workspace, forecast)
+    counts = counts_behind(workspace, forecast)
+    # What counting would have chosen goes with the plan, so that the two can be compared.
+    baseline = None
+    if surface.method != CountMap.name:
+        baseline = CountMap().fit(counts).predict(surface.period)
+    return make_plan(
+        surface,
+        category=workspace.result(forecast)["category"],
+        unit_hours=parameters["unit_hours"],
+        hours_per_place=parameters["hours_per_place"],
+        cap_per_area=None if workspace.areas is None else parameters["cap_per_area"],
+        areas=workspace.areas,
+        history=counts,
+        baseline=baseline,
+        seed=workspace.config.forecast.seed,
+    )
+
+
+def rebuild_plan(workspace: Workspace, run: str) -> Plan:
+    """The plan object behind a stored plan."""
+    stored = workspace.result(run)
+    return build_plan(workspace, stored["forecast"], stored["parameters"])

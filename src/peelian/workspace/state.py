@@ -1,0 +1,149 @@
+"""The state database: runs, visible record files, decisions, and what is yet to be written to the ledger.
+
+One transaction of this database is the point at which a use case has happened. Files (Parquet, pages) are written
+before it under names that nobody reads; the ledger is written after it from the outbox, as often as it takes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Text,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["DecisionRow", "Fact", "OutboxRow", "RecordFile", "Run", "State"]
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+
+class Run(Base):
+    """One result of one verb."""
+
+    __tablename__ = "runs"
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    serial: Mapped[int] = mapped_column(Integer, unique=True)
+    verb: Mapped[str] = mapped_column(String(20), index=True)
+    at: Mapped[str] = mapped_column(String(32))
+    role: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(80), default="")
+    category: Mapped[str] = mapped_column(String(200), default="")
+    result_sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(20), default="done")
+
+
+class RecordFile(Base):
+    """A Parquet file of the record store that readers see."""
+
+    __tablename__ = "record_files"
+    path: Mapped[str] = mapped_column(String(400), primary_key=True)
+    run: Mapped[str] = mapped_column(String(80))
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class DecisionRow(Base):
+    """A decision, as JSON of `peelian.charter.Decision`."""
+
+    __tablename__ = "decisions"
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    serial: Mapped[int] = mapped_column(Integer, unique=True)
+    subject: Mapped[str] = mapped_column(String(80), index=True)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class OutboxRow(Base):
+    """A ledger entry that was decided in a transaction; `written` once the ledger has it."""
+
+    __tablename__ = "outbox"
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(80), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    written: Mapped[bool] = mapped_column(Boolean, default=False, index=True)
+
+
+class Fact(Base):
+    """Something that was chosen for this workspace once, such as its CRS."""
+
+    __tablename__ = "facts"
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+class State:
+    """The tables behind one workspace.
+
+    Parameters
+    ----------
+    url : str
+        A SQLAlchemy URL. A relative SQLite path is relative to `folder`.
+    folder : Path
+        The workspace.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            url = prefix + str((folder / url.removeprefix(prefix)).absolute())
+        self.engine: Engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _sqlite_pragmas)
+
+    def create(self) -> None:
+        """Make the tables that are missing."""
+        Base.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: all of it, or nothing."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def rows(self, table: type[Base], *where: Any, order: Any = None) -> list[dict[str, Any]]:
+        """Rows of a table as dictionaries."""
+        statement = select(table.__table__).where(*where)
+        if order is not None:
+            statement = statement.order_by(order)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def fact(self, key: str) -> Any:
+        """What was chosen under `key`, or None."""
+        found = self.rows(Fact, Fact.key == key)
+        return json.loads(found[0]["value"]) if found else None
+
+    def set_fact(self, connection: Connection, key: str, value: Any) -> None:
+        """Remember `value` under `key`, in the caller's transaction."""
+        body = json.dumps(value)
+        done = connection.execute(update(Fact).where(Fact.key == key).values(value=body))
+        if done.rowcount == 0:
+            connection.execute(insert(Fact).values(key=key, value=body))

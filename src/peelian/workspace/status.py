@@ -1,0 +1,63 @@
+"""``status``: what a workspace holds, and what would come next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peelian.workspace.workspace import Workspace
+
+__all__ = ["status"]
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Records by category, the latest run of each verb, open plans, and the next useful command."""
+    workspace.require("status", {"kind": "workspace"})
+    table = workspace.store.table()
+    categories = (
+        table.group_by("category")
+        .agg(n=table.count(), first=table.occurred_from.min(), last=table.occurred_from.max())
+        .order_by("category")
+        .to_pyarrow()
+        .to_pylist()
+    )
+    latest = {}
+    for row in workspace.runs():
+        latest[row["verb"]] = {key: row[key] for key in ("id", "at", "role", "category", "state")}
+    rows = sum(item["n"] for item in categories)
+    return {
+        "agency": workspace.config.agency.name,
+        "folder": str(workspace.folder),
+        "crs": workspace.crs,
+        "cell_m": workspace.config.place.cell,
+        "zone": workspace.zone,
+        "incidents": rows,
+        "categories": [
+            {
+                "category": item["category"],
+                "incidents": item["n"],
+                "first": str(item["first"]),
+                "last": str(item["last"]),
+            }
+            for item in categories
+        ],
+        "latest": latest,
+        "ledger": workspace.state.fact("ledger"),
+        "next": _next(workspace, rows, latest),
+    }
+
+
+def _next(workspace: Workspace, rows: int, latest: dict[str, Any]) -> str:
+    tail = f" --workspace {workspace.folder}"
+    if rows == 0:
+        return "peelian import FILE" + tail
+    for verb in ("quality", "trial", "forecast", "plan", "audit"):
+        if verb not in latest:
+            return (
+                f"peelian {verb}" + (" --category burglary" if verb in ("trial", "forecast") else "") + tail
+            )
+    plan = latest["plan"]
+    if plan["state"] == "proposed":
+        return f"peelian decide {plan['id']} --approve --reason '...' --as commander" + tail
+    if "publish" not in latest or latest["publish"]["at"] < plan["at"]:
+        return "peelian publish" + tail
+    return "peelian ledger verify" + tail

@@ -1,0 +1,67 @@
+"""``trial``: try the methods against plain counting, on periods that they had not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from peelian.errors import UsageError
+from peelian.workspace.history import history
+from peelian.workspace.workspace import Outcome, Workspace
+
+__all__ = ["trial"]
+
+
+def trial(
+    workspace: Workspace,
+    category: str,
+    *,
+    period: str | None = None,
+    origins: int | None = None,
+    fractions: Sequence[float] | None = None,
+    methods: Sequence[str] = ("all",),
+    executor: Executor | None = None,
+) -> Outcome:
+    """Run a rolling-origin trial; its verdict decides which method the workspace uses for the category."""
+    workspace.require("trial", {"kind": "method"})
+    from peelian.methods import discover, method_by_name
+    from peelian.publish import trial_page
+    from peelian.trials import run_trial
+
+    settings = workspace.config.forecast
+    chosen = discover() if "all" in methods else [method_by_name(name) for name in methods]
+    names = {method.name for method in chosen}
+    if "count_map" not in names:
+        chosen = [method_by_name("count_map"), *chosen]  # without counting there is nothing to compare with
+    if len(chosen) < 2:
+        msg = "a trial of count_map alone was asked for; expected at least one method to compare with it"
+        raise UsageError(msg, hint="peelian trial --method all")
+    with workspace.writing():
+        counts = history(workspace, category, period=period)
+        done = run_trial(
+            counts,
+            [method() for method in chosen],
+            origins=origins or settings.origins,
+            fractions=tuple(fractions or settings.fractions),
+            gap=settings.gap,
+            seed=settings.seed,
+            executor=executor,
+            progress=lambda i, n: workspace.progress("trying the methods on past periods", i, n),
+        )
+        result = {"category": category, **done.to_dict()}
+        seconds = {method["name"]: method.pop("seconds") for method in result["methods"]}
+        result["origin"] = workspace.origin(grid=counts.grid.to_dict(), seed=settings.seed)
+        run = workspace.new_run("trial")
+        verdict = result["verdict"]
+        outcome = workspace.commit(
+            run,
+            result,
+            category=category,
+            tables={"scores": done.frame},
+            pages={"trial.html": trial_page(result)},
+            details={"category": category, "verdict": verdict["status"], "method": verdict["method"]},
+        )
+    for method in outcome.result["methods"]:
+        method["seconds"] = seconds[method["name"]]
+    return replace(outcome)

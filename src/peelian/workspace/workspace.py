@@ -1,0 +1,415 @@
+"""A workspace on disk: what every use case stands on.
+
+Each use case asks the charter, calls pure functions of the rooms above, and hands what came out to `Workspace.commit`,
+which makes it happen in one transaction: files first under names that nobody reads, then the state database, then the
+ledger from the outbox. A process that dies in between leaves the workspace as it was before, or completes on the next
+opening; it never leaves half a result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from peelian._version import __version__
+from peelian.charter import Entry, Ledger, Policy
+from peelian.errors import NotEnoughDataError, PeelianError, UsageError
+from peelian.workspace.config import Config, load_config
+from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from peelian.places import Areas, Grid
+    from peelian.records import IncidentStore
+
+__all__ = ["Outcome", "Progress", "Workspace", "result_json"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+KINDS = {"decide": "decision", "publish": "publication", "init": "workspace"}
+"""Kinds of ledger entries that are not called as their verb."""
+
+
+def _silent(label: str, done: int, total: int) -> None:
+    pass
+
+
+def result_json(value: Any) -> str:
+    """JSON that is the same text for the same value: sorted keys, no needless space, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_of(data: bytes) -> str:
+    """Hex SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hex SHA-256 of a file, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a use case gives back: the id of its run and the result as plain data."""
+
+    run: str
+    result: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result with the id of its run first."""
+        return {"run": self.run, **self.result}
+
+
+class Workspace:
+    """An open workspace.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``peelian.toml``.
+    role : str, optional
+        In which role the caller acts; the configuration's default when it is not given.
+    progress : callable, optional
+        Told how far long work is.
+    now : callable, optional
+        Gives the present moment in UTC.
+
+    Raises
+    ------
+    ConfigError
+        The folder is no workspace, or its configuration is off.
+    RefusedError
+        Its policies lack the charter's hard rules.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        *,
+        role: str | None = None,
+        progress: Progress | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.config: Config = load_config(self.folder)
+        self.policy = Policy.load(self.folder / "policy")
+        self.role = role or self.config.roles.default
+        self.progress = progress or _silent
+        self.now = now or (lambda: datetime.now(UTC))
+        self.state = State(self.config.state.url, self.folder)
+        self.state.create()
+
+    # -- who may
+
+    def require(
+        self, action: str, resource: Mapping[str, Any], context: Mapping[str, Any] | None = None
+    ) -> None:
+        """Ask the charter; a denial is an error that says which policy denied and what would have to change."""
+        self.policy.require(self.role, action, resource, context)
+
+    # -- where and what
+
+    @property
+    def zone(self) -> str:
+        """The agency's IANA time zone."""
+        return self.config.agency.zone
+
+    @property
+    def crs(self) -> str | None:
+        """The projected CRS: configured, or chosen by the first import; None before that."""
+        chosen: str | None = self.config.place.crs or self.state.fact("crs")
+        return chosen
+
+    @cached_property
+    def areas(self) -> Areas | None:
+        """The areas with their residents by group, in the workspace's CRS; None when none are configured."""
+        place = self.config.place
+        if place.areas is None:
+            return None
+        from peelian.places import Areas
+
+        path = self.folder / place.areas
+        found = Areas.read(path, id=place.area_id, name=place.area_name, population=dict(place.population))
+        return found if self.crs is None else found.to_crs(self.crs)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid over the areas, or over the stored incidents when there are no areas.
+
+        Raises
+        ------
+        NotEnoughDataError
+            There is neither an area nor an incident.
+        """
+        from peelian.places import study_grid
+
+        if self.crs is None:
+            self._nothing_stored()
+        assert self.crs is not None
+        cell = self.config.place.cell
+        if self.areas is not None:
+            return study_grid(crs=self.crs, cell=cell, areas=self.areas)
+        table = self.store.table()
+        ends = table.aggregate(
+            x0=table.x.min(), y0=table.y.min(), x1=table.x.max(), y1=table.y.max()
+        ).to_pyarrow()
+        x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
+        if x0 is None:
+            self._nothing_stored()
+        return study_grid(crs=self.crs, cell=cell, areas=None, x=[x0, x1], y=[y0, y1])
+
+    def _nothing_stored(self) -> None:
+        msg = f"the workspace {self.folder} holds no incident yet"
+        raise NotEnoughDataError(msg, hint=f"peelian import FILE --workspace {self.folder}")
+
+    @property
+    def store(self) -> IncidentStore:
+        """The incident records that are visible now."""
+        from peelian.records import IncidentStore
+
+        paths = [row["path"] for row in self.state.rows(RecordFile, order=RecordFile.path)]
+        return IncidentStore(self.folder / "records", paths)
+
+    @property
+    def data_version(self) -> str:
+        """SHA-256 over the hashes of all visible record files: changes exactly when the records do."""
+        hashes = sorted(row["sha256"] for row in self.state.rows(RecordFile))
+        return sha256_of("\n".join(hashes).encode())
+
+    def origin(self, **more: Any) -> dict[str, Any]:
+        """What a result was made from: software, data version and what the caller adds."""
+        return {"peelian": __version__, "data_version": self.data_version, **more}
+
+    # -- results
+
+    def runs(self, verb: str | None = None, *, category: str | None = None) -> list[dict[str, Any]]:
+        """Runs, oldest first."""
+        where = [] if verb is None else [Run.verb == verb]
+        if category is not None:
+            where.append(Run.category == category)
+        return self.state.rows(Run, *where, order=Run.serial)
+
+    def latest(self, verb: str, run: str | None = None, *, category: str | None = None) -> dict[str, Any]:
+        """The run called `run`, or the latest of `verb`.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        """
+        found = self.runs(verb, category=category)
+        if run is not None:
+            found = [row for row in found if row["id"] == run]
+        if not found:
+            known = [row["id"] for row in self.runs(verb)][-3:]
+            what = f"{run!r} was given as the {verb}" if run else f"no {verb} has been made yet"
+            if run:
+                what += f"; known: {', '.join(known) if known else 'none'}"
+            raise UsageError(what, hint=f"peelian {verb} --workspace {self.folder}")
+        return found[-1]
+
+    def result(self, run: str) -> dict[str, Any]:
+        """The stored result of a run, checked against the hash that the ledger holds.
+
+        Raises
+        ------
+        PeelianError
+            The file is gone or was changed.
+        """
+        path = self.folder / "runs" / run / "result.json"
+        row = self.state.rows(Run, Run.id == run)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        if not row or sha256_of(data) != row[0]["result_sha256"]:
+            msg = f"the stored result of {run} is missing or is not what was stored"
+            raise PeelianError(msg, hint=f"peelian ledger verify --workspace {self.folder}")
+        found: dict[str, Any] = json.loads(data)
+        return found
+
+    def table(self, run: str, name: str) -> pd.DataFrame:
+        """A table that a run stored."""
+        import pandas as pd
+
+        return pd.read_parquet(self.folder / "runs" / run / f"{name}.parquet")
+
+    def page(self, run: str, name: str) -> Path:
+        """Where a run's page lies."""
+        return self.folder / "runs" / run / name
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the workspace's lock: one writer at a time. Finishes what a dead process left behind."""
+        path = self.folder / ".lock"
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.progress("waiting for another process in this workspace", 0, 0)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            self._finish()
+            yield
+
+    def _finish(self) -> None:
+        known = {row["id"] for row in self.runs()}
+        runs = self.folder / "runs"
+        for path in runs.iterdir() if runs.is_dir() else ():
+            if path.name not in known:
+                shutil.rmtree(path)
+        self.store.sweep()
+        self.flush()
+
+    def new_run(self, verb: str) -> str:
+        """A name for the next run of `verb`: its serial number among all runs, for people to read and type."""
+        with self.state.begin() as connection:
+            last = connection.execute(select(func.max(Run.serial))).scalar() or 0
+        return f"{verb}-{last + 1:04d}"
+
+    def commit(
+        self,
+        run: str,
+        result: Mapping[str, Any],
+        *,
+        subject: str = "",
+        category: str = "",
+        tables: Mapping[str, pd.DataFrame] | None = None,
+        pages: Mapping[str, str] | None = None,
+        added: Sequence[str] = (),
+        removed: Sequence[str] = (),
+        decision: Mapping[str, Any] | None = None,
+        run_states: Mapping[str, str] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Make a result happen: its files, its row, its decision and its ledger entry, together or not at all.
+
+        Must be called within `writing`.
+        """
+        verb, _, number = run.rpartition("-")
+        result = json.loads(result_json(result))
+        hashes = self._write_files(run, result, tables or {}, pages or {})
+        at = self.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        entry = Entry(
+            id=run,
+            kind=KINDS.get(verb, verb),
+            at=at,
+            actor=self.role,
+            subject=subject or run,
+            hashes=hashes,
+            details={"peelian": __version__, "data_version": self.data_version, **(details or {})},
+        )
+        record_hashes = {path: sha256_of_file(self.folder / "records" / path) for path in added}
+        with self.state.begin() as connection:
+            connection.execute(
+                insert(Run).values(
+                    id=run,
+                    serial=int(number),
+                    verb=verb,
+                    at=at,
+                    role=self.role,
+                    subject=subject,
+                    category=category,
+                    result_sha256=hashes["result.json"],
+                    state="proposed" if verb == "plan" else "done",
+                )
+            )
+            if removed:
+                connection.execute(delete(RecordFile).where(RecordFile.path.in_(list(removed))))
+            for path, digest in record_hashes.items():
+                connection.execute(insert(RecordFile).values(path=path, run=run, sha256=digest))
+            if decision is not None:
+                body = result_json(decision)
+                connection.execute(
+                    insert(DecisionRow).values(id=run, serial=int(number), subject=subject, body=body)
+                )
+            for name, state in (run_states or {}).items():
+                connection.execute(update(Run).where(Run.id == name).values(state=state))
+            for key, value in (facts or {}).items():
+                self.state.set_fact(connection, key, value)
+            connection.execute(
+                insert(OutboxRow).values(id=run, body=entry.to_bytes().decode(), written=False)
+            )
+        for cached in ("grid", "areas"):
+            self.__dict__.pop(cached, None)
+        self.flush()
+        return Outcome(run, dict(result))
+
+    def _write_files(
+        self,
+        run: str,
+        result: Mapping[str, Any],
+        tables: Mapping[str, pd.DataFrame],
+        pages: Mapping[str, str],
+    ) -> dict[str, str]:
+        final = self.folder / "runs" / run
+        draft = final.with_name(f".{run}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        (draft / "result.json").write_text(result_json(result), encoding="utf-8")
+        for name, table in tables.items():
+            table.to_parquet(draft / f"{name}.parquet", index=False)
+        for name, page in pages.items():
+            (draft / name).write_text(page, encoding="utf-8")
+        hashes = {}
+        for path in sorted(draft.iterdir()):
+            hashes[path.name] = sha256_of_file(path)
+            _fsync(path)
+        _fsync(draft)
+        draft.rename(final)
+        _fsync(final.parent)
+        return hashes
+
+    # -- the ledger
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, open for appending."""
+        return Ledger.open(self.folder / "ledger", key_path=self.folder / "keys" / "ledger.key")
+
+    @property
+    def remembered(self) -> tuple[int, bytes] | None:
+        """Size and root of the ledger when this workspace last wrote to it; a ledger without them was rewound."""
+        head = self.state.fact("ledger")
+        return None if head is None else (int(head["size"]), bytes.fromhex(head["root"]))
+
+    def flush(self) -> None:
+        """Write what the outbox holds to the ledger. Safe to repeat: an entry is known by its id."""
+        pending = self.state.rows(OutboxRow, OutboxRow.written.is_(False), order=OutboxRow.serial)
+        if not pending:
+            return
+        ledger = self.ledger
+        ledger.append_new(
+            [Entry.from_bytes(row["body"].encode()) for row in pending], expected=self.remembered
+        )
+        checkpoint = ledger.checkpoint()
+        with self.state.begin() as connection:
+            written = [row["serial"] for row in pending]
+            connection.execute(update(OutboxRow).where(OutboxRow.serial.in_(written)).values(written=True))
+            head = {"size": checkpoint.size, "root": checkpoint.root_hash.hex(), "vkey": ledger.vkey}
+            self.state.set_fact(connection, "ledger", head)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

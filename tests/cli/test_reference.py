@@ -1,0 +1,52 @@
+"""The command line and its page in the reference say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+
+from peelian.cli.app import app
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+SHARED = {"--workspace", "-w", "--as", "--json", "--help"}
+
+
+def commands() -> dict[str, set[str]]:
+    """Options of each command by its full name."""
+    found = {}
+
+    def walk(command: object, name: str) -> None:
+        inner = getattr(command, "commands", None)
+        if inner is not None:
+            for word, sub in inner.items():
+                walk(sub, f"{name} {word}".strip())
+            return
+        found[name] = {option for p in command.params for option in p.opts if option.startswith("-")}  # type: ignore[attr-defined]
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_each_command_and_option_is_documented_and_no_other() -> None:
+    rows = re.findall(r"^\| `peelian ([a-z ]+?)(?: \[?[A-Z]+\]?)?` \| .*? \| (.*?) ?\|$", PAGE, re.MULTILINE)
+    documented = {name: set(re.findall(r"`(-[\w-]+)`", options)) for name, options in rows}
+    assert documented == {name: options - SHARED for name, options in commands().items()}
+
+
+def test_the_issue_s_verbs_are_there() -> None:
+    verbs = [
+        "init",
+        "import",
+        "quality",
+        "forecast",
+        "trial",
+        "plan",
+        "audit",
+        "decide",
+        "publish",
+        "status",
+        "demo",
+    ]
+    assert {*verbs, "ledger verify", "ledger show"} == set(commands())
