@@ -116,3 +116,29 @@ def test_quality_page(page_checks):
 def test_quality_page_of_nothing(page_checks):
     assert "Nothing was checked" in text_of(page_checks(quality_page({"checks": []})))
     assert "None of 1 check asks for a look" in text_of(page_checks(quality_page({"checks": ROWS[:1]})))
+
+
+def test_quality_page_draws_calendar_months_and_says_what_it_leaves_out(page_checks):
+    monthly = [
+        {"category": "theft", "month": "1989-05", "rows": 2, "share": 1.0},
+        {"category": "theft", "month": "2017-01", "rows": 30, "share": 0.5},
+        {"category": "other", "month": "2017-01", "rows": 30, "share": 0.5},
+        {"category": "theft", "month": "2017-03", "rows": 40, "share": 1.0},
+    ]
+    stacked = [{"x": 740153.2, "y": 4275413.0, "rows": 513, "share": 0.0036, "label": "A LABEL"}]
+    said = text_of(page_checks(quality_page({"checks": ROWS, "monthly": monthly, "stacked": stacked})))
+    assert "2017-01 60 2017-02 0 2017-03 40" in said
+    assert "2 earlier incidents are not drawn" in said
+    assert "740,153, 4,275,413 513" in said
+
+
+def test_a_check_says_what_would_be_expected(page_checks):
+    row = {
+        "check": "date heaping",
+        "subject": "on the hour",
+        "value": 0.32,
+        "unit": "share",
+        "expected": 0.0167,
+    }
+    said = text_of(page_checks(quality_page({"checks": [{**row, "note": "", "flag": "look"}]})))
+    assert "on the hour 32 % 1.7 % look" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from peelian.methods import Surface
@@ -24,6 +25,7 @@ __all__ = ["audit_page", "forecast_page", "quality_page", "trial_page"]
 
 Result = Mapping[str, Any]
 MOST_PLACES = 25
+MOST_MONTHS = 60
 
 
 def quality_page(quality: Result) -> str:
@@ -73,23 +75,30 @@ def _checks(rows: Sequence[Result], caption: str) -> Markup:
 
 
 def _monthly(rows: Sequence[Result]) -> Markup | None:
-    """Stored rows by month over all categories."""
-    months: dict[str, int] = {}
+    """Stored rows by calendar month over all categories, the last five years; a month without rows is 0."""
+    counted: dict[np.datetime64, int] = {}
     for row in rows:
-        months[str(row["month"])[:7]] = months.get(str(row["month"])[:7], 0) + int(row.get("rows") or 0)
-    if len(months) < 2:
+        month = np.datetime64(str(row["month"])[:7], "M")
+        counted[month] = counted.get(month, 0) + int(row.get("rows") or 0)
+    if len(counted) < 2:
         return None
-    names, counts = zip(*sorted(months.items()), strict=True)
+    last = max(counted)
+    months = np.arange(
+        max(min(counted), last - np.timedelta64(MOST_MONTHS - 1, "M")), last + np.timedelta64(1, "M")
+    )
+    counts = [counted.get(month, 0) for month in months]
+    names = [str(month) for month in months]
+    earlier = sum(counted.values()) - sum(counts)
     title = "Stored incidents by month"
     desc = f"From {number(min(counts))} to {number(max(counts))} a month, {names[0]} to {names[-1]}."
-    series = Series(title, names, [float(n) for n in counts])
-    drawing = line_chart(series, title=title, desc=desc, unit="incidents")
+    drawing = line_chart(Series(title, names, counts), title=title, desc=desc, unit="incidents")
     table = Table(
         ("Month", "Incidents"), [[m, number(n)] for m, n in zip(names, counts, strict=True)], ("", "n")
     )
-    return chart_with_table(
-        drawing, table, caption=title, note="The first and the last month may be parts only."
-    )
+    note = "The first and the last month may be parts only."
+    if earlier:
+        note += f" {plural(earlier, 'earlier incident is', 'earlier incidents are')} not drawn."
+    return chart_with_table(drawing, table, caption=title, note=note)
 
 
 def _stacked(rows: Sequence[Result]) -> Markup | None:

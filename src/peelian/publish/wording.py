@@ -20,7 +20,7 @@ BANNED: tuple[tuple[str, str], ...] = (
     (r"predict\w*\s+(?:\w+\s+){0,2}crimes?\b", "forecast of reports"),
     (r"crimes?[\s-]+predict\w*", "forecast of reports"),
     (r"predictive\s+policing", "forecast of reports"),
-    (rf"(?:risky|dangerous|high[\s-]risk|suspicious)\s+{_PEOPLE}\b", "nothing: no person is ever rated"),
+    (rf"(?:risky|dangerous|high[\s-]risk)\s+{_PEOPLE}\b", "nothing: no person is ever rated"),
     (rf"criminal\s+(?:{_PLACE}|element)\b", "place with many reported incidents"),
     (
         rf"(?:bad|crime[\s-]ridden|high[\s-]crime|dangerous)\s+{_PLACE}\b",
