@@ -73,6 +73,8 @@ def _correct(connection: duckdb.DuckDBPyConnection) -> None:
         f"""CREATE OR REPLACE TEMP TABLE fixes AS SELECT row, id, base, keyed, {place} place FROM judged
         WHERE corrects AND occurred_from IS NOT NULL AND row NOT IN (SELECT row FROM again)"""
     )
+    if not connection.execute("SELECT count(*) FROM fixes").fetchall()[0][0]:
+        return
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE targets AS SELECT row, id, base, {place} place, true here FROM judged
         WHERE NOT corrects AND occurred_from IS NOT NULL AND row NOT IN (SELECT row FROM again)
