@@ -66,6 +66,8 @@ def test_by_hand() -> None:
     assert audit.blocks == 4
     finding = audit.findings[0]
     assert finding.value == 4.0
+    named = {"map": "plan", "group": "black", "reference": "white", "blocks": 4}
+    assert dict(finding.details).items() >= named.items()
     assert finding.details["hours_per_resident"] == {"group": 2.5, "reference": 0.625}
 
 

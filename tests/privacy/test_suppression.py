@@ -221,9 +221,8 @@ def test_nobody_can_work_out_a_hidden_number_of_a_table(data: st.DataObject) -> 
             table, threshold=5, counts=names, totals=totals, total_row=total_row, total_column=total_column
         )
     except DataError:
-        # With the totals in the table, or with other cells in each sum, there is always something to hide.
+        # With all totals in the table there is always something to hide.
         assert not (row and beside)
-        assert n == 1 or totals == "columns" or m == 1 or not (row or beside)
         return
     pd.testing.assert_frame_equal(table, before)
     rows, columns = totals in (None, "rows", "both") or beside, totals in (None, "columns", "both") or row

@@ -102,5 +102,5 @@ def quantile_interval(draws: Floats, *, level: float) -> tuple[float, float]:
     ordered = np.sort(draws)
     tail = (1.0 - level) / 2.0
     last = ordered.size - 1
-    low = int(np.floor(tail * last))
+    low = int(np.floor(tail * last + 1e-9))  # 0.05 of 100 is 5, whatever binary fractions say
     return float(ordered[low]), float(ordered[last - low])

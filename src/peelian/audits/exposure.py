@@ -343,18 +343,22 @@ class _Audit:
             high=made.high,
             level=self.level,
             limits=(*made.why, *self._few_blocks(0), *LIMITS),
-            details={"blocks": self.blocks},
+            details=self._named(m, g),
         )
 
     def _against(self, sums: _Sums, m: int, g: int) -> Floats:
         return divide(sums.ratio(0, g, self.reference), sums.ratio(m, g, self.reference))
 
+    def _named(self, m: int, g: int) -> dict[str, Any]:
+        names = {"map": self.maps[m], "group": self.groups[g], "reference": self.groups[self.reference]}
+        return {**names, "blocks": self.blocks}
+
     def _details(self, m: int, g: int) -> dict[str, Any]:
         if self.small(g):
-            return {"blocks": self.blocks}
+            return self._named(m, g)
         pair = {"group": g, "reference": self.reference}
         return {
-            "blocks": self.blocks,
+            **self._named(m, g),
             "residents": {k: float(self.city.residents[0, i]) for k, i in pair.items()},
             "hours_per_resident": {k: float(self.city.exposure(m, i)[0]) for k, i in pair.items()},
             "attended_share": {k: float(self.city.share(m, i)[0]) for k, i in pair.items()},
