@@ -348,10 +348,15 @@ def test_sweep_removes_only_what_is_not_visible(keeper: Keeper, months: Path, no
     assert not (keeper.root / ".staging").exists() or not any((keeper.root / ".staging").iterdir())
 
 
-def test_odd_folder_names(tmp_path: Path, months: Path, now: dt.datetime) -> None:
+def test_odd_folder_names(
+    tmp_path: Path, months: Path, write_csv: Write, slmpd: Make, now: dt.datetime
+) -> None:
     keeper = Keeper(tmp_path / "it's [a] *folder?", now)
     keeper.put(months)
     assert len(keeper.store.load()) == 5
+    fix = slmpd(DateOccur="01/14/2017 22:15", CodedMonth="2017-06", Complaint="11", Count="-1")
+    assert keeper.put(write_csv([fix])).report.cancelled_earlier == 1
+    assert len(keeper.store.load()) == 4
 
 
 # -- kill -9 ----------------------------------------------------------------------------------------------------------

@@ -75,4 +75,4 @@ def literal(text: str) -> str:
 
 def exact_paths(paths: Sequence[Path]) -> list[str]:
     """Return paths as DuckDB patterns that match exactly these files, whatever characters they hold."""
-    return ["".join(f"[{c}]" if c in "*?[" else c for c in str(path)) for path in paths]
+    return ["".join(f"[{c}]" if c in "*?[" else c for c in str(path.absolute())) for path in paths]

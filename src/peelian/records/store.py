@@ -93,7 +93,7 @@ class IncidentStore:
         threads: int | None = None,
         memory: str = "1GB",
     ) -> None:
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self.files = tuple(files)
         self.threads = threads
         self.memory = memory
