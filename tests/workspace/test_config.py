@@ -47,7 +47,7 @@ def test_what_is_written_reads_back(
         ("[forecast]\nperiod = 'weekly'", "weekly"),
         ("[forecast]\nfractions = [0.0]", "forecast.fractions.0"),
         ("[place]\ncell = -1", "place.cell"),
-        ("[publish]\nthreshold = 1", "publish.threshold"),
+        ("[publish]\nthreshold = 2", "publish.threshold"),
         ("[surprise]\nx = 1", "surprise"),
         ("version = 2", "version"),
         ("= nonsense", "no valid TOML"),

@@ -104,7 +104,7 @@ class Audit(_Section):
 class Publish(_Section):
     """What the public sees."""
 
-    threshold: int = Field(default=5, ge=2)
+    threshold: int = Field(default=5, ge=3)
 
 
 class Roles(_Section):

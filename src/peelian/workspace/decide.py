@@ -24,6 +24,7 @@ def decide(
     remove: Sequence[str] = (),
     add: Sequence[str] = (),
     dissent: str | None = None,
+    automated: bool = False,
 ) -> Outcome:
     """Decide on a plan.
 
@@ -36,6 +37,8 @@ def decide(
         Why, in words; required.
     remove, add : sequence of cell ids
         For ``amend``: which places go out and which come in. The amended plan is audited before it stands.
+    automated : bool
+        A script decides in a person's place. The charter allows that in a demonstration workspace only.
 
     Raises
     ------
@@ -53,7 +56,9 @@ def decide(
             "state": source["state"],
             "burden_measured": bool(audits),
         }
-        workspace.require("decide", resource, {"choice": action})
+        demonstration = workspace.config.agency.demonstration
+        circumstances = {"choice": action, "automated": automated, "demonstration": demonstration}
+        workspace.require("decide", resource, circumstances)
         run = workspace.new_run("decide")
         pages, result = _shown(workspace, name)
         now = workspace.now().astimezone(UTC)
@@ -71,7 +76,7 @@ def decide(
             decided_at=now,
             expires_at=now + timedelta(days=workspace.config.plan.expires_days),
             dissent=dissent,
-            demonstration=workspace.config.agency.demonstration,
+            demonstration=automated,
         )
         result["decision"] = decision.to_dict()
         if action == "amend":

@@ -92,9 +92,8 @@ def run_demo(
     expected = forecast(analyst, CATEGORY)
     planned = plan(analyst)
     audited = audit(analyst)
-    decided = decide(
-        acting("commander"), "approve", plan=planned.run, reason=_reason(planned.result, audited.result)
-    )
+    reason = _reason(planned.result, audited.result)
+    decided = decide(acting("commander"), "approve", plan=planned.run, reason=reason, automated=True)
     published = publish(analyst, plan=planned.run)
     verified = verify_ledger(acting("public"))
     return Demo(

@@ -23,9 +23,9 @@ def training_incidents(workspace: Workspace, category: str) -> Incidents:
     NotEnoughDataError
         There is none.
     """
-    found = workspace.store.load(category=category, officer_initiated=False)
+    found = workspace.incidents(category=category, officer_initiated=False)
     if len(found) == 0:
-        every = workspace.store.load(category=category)
+        every = workspace.incidents(category=category)
         if len(every) > 0:
             msg = (
                 f"all {len(every):,} incidents of {category} came from officers' own activity, which shows where "

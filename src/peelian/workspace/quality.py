@@ -16,7 +16,7 @@ def quality(workspace: Workspace) -> Outcome:
     with workspace.writing():
         store = workspace.store
         imports = [ImportReport(**workspace.result(row["id"])) for row in workspace.runs("import")]
-        found = assess(store.load(), quarantine=store.quarantine(), imports=imports)
+        found = assess(workspace.incidents(), quarantine=store.quarantine(), imports=imports)
         result = {**found.to_dict(), "origin": workspace.origin()}
         run = workspace.new_run("quality")
         return workspace.commit(

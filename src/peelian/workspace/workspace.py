@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from peelian.places import Areas, Grid
-    from peelian.records import IncidentStore
+    from peelian.records import Incidents, IncidentStore
 
 __all__ = ["Outcome", "Progress", "Workspace", "result_json"]
 
@@ -161,8 +161,7 @@ class Workspace:
         from peelian.places import study_grid
 
         if self.crs is None:
-            self._nothing_stored()
-        assert self.crs is not None
+            raise self._nothing_stored()
         cell = self.config.place.cell
         if self.areas is not None:
             return study_grid(crs=self.crs, cell=cell, areas=self.areas)
@@ -172,12 +171,24 @@ class Workspace:
         ).to_pyarrow()
         x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
         if x0 is None:
-            self._nothing_stored()
+            raise self._nothing_stored()
         return study_grid(crs=self.crs, cell=cell, areas=None, x=[x0, x1], y=[y0, y1])
 
-    def _nothing_stored(self) -> None:
+    def _nothing_stored(self) -> NotEnoughDataError:
         msg = f"the workspace {self.folder} holds no incident yet"
-        raise NotEnoughDataError(msg, hint=f"peelian import FILE --workspace {self.folder}")
+        return NotEnoughDataError(msg, hint=f"peelian import FILE --workspace {self.folder}")
+
+    def incidents(self, **where: Any) -> Incidents:
+        """Stored incidents; `where` as for `peelian.records.IncidentStore.load`.
+
+        Raises
+        ------
+        NotEnoughDataError
+            Nothing has been imported.
+        """
+        if not self.state.rows(RecordFile):
+            raise self._nothing_stored()
+        return self.store.load(**where)
 
     @property
     def store(self) -> IncidentStore:

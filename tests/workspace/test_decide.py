@@ -1,0 +1,186 @@
+"""Who decides on what, and what is published of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from peelian.errors import NotEnoughDataError, PeelianError, RefusedError, UsageError
+from peelian.workspace import Workspace
+from peelian.workspace.audit import audit
+from peelian.workspace.decide import decide
+from peelian.workspace.forecast import forecast
+from peelian.workspace.import_ import import_records
+from peelian.workspace.plan import plan
+from peelian.workspace.publish import publish
+from peelian.workspace.state import DecisionRow
+from peelian.workspace.trial import trial
+
+from .conftest import Opener
+
+REASON = "the hours are there, and each place has another option too"
+
+
+@pytest.fixture
+def planned(acting: Opener) -> str:
+    """A plan whose burden has not been measured yet."""
+    forecast(acting(), "burglary")
+    return plan(acting()).run
+
+
+@pytest.fixture
+def audited(acting: Opener, planned: str) -> str:
+    """A plan that can be decided on."""
+    audit(acting())
+    return planned
+
+
+def test_no_approval_before_the_burden_is_measured(acting: Opener, planned: str) -> None:
+    for action in ("approve", "amend"):
+        with pytest.raises(RefusedError, match="burden"):
+            decide(acting("commander"), action, reason=REASON, remove=["x"] if action == "amend" else ())
+    assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["state"] == "refused"
+
+
+def test_whoever_made_it_can_t_decide_on_it(acting: Opener, audited: str) -> None:
+    for role in ("analyst", "steward", "overseer", "public", "dispatcher"):
+        with pytest.raises(RefusedError):
+            decide(acting(role), "approve", reason=REASON)
+    assert acting().state.rows(DecisionRow) == []
+
+
+def test_an_approval_keeps_what_was_shown(acting: Opener, audited: str) -> None:
+    done = decide(acting("commander"), "approve", plan=audited, reason=REASON)
+    decision = done.result["decision"]
+    assert (decision["state"], decision["role"], decision["reason"]) == ("approved", "commander", REASON)
+    shown = acting().page(done.run, "shown.html").read_bytes()
+    from hashlib import sha256
+
+    assert decision["shown"] == {"shown.html": sha256(shown).hexdigest()}
+    assert acting().latest("plan")["state"] == "approved"
+    with pytest.raises(RefusedError, match="proposed"):
+        decide(acting("commander"), "refuse", plan=audited, reason=REASON)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "ok", "......................", "aaaaaaaaaaaaaaaaaaaaaaaaaaa"])
+def test_a_reason_is_words(acting: Opener, audited: str, reason: str) -> None:
+    with pytest.raises(UsageError, match="reason"):
+        decide(acting("commander"), "approve", reason=reason)
+    assert acting().latest("plan")["state"] == "proposed"
+
+
+def test_a_script_can_t_decide_outside_a_demonstration(acting: Opener, audited: str) -> None:
+    with pytest.raises(RefusedError, match="person"):
+        decide(acting("commander"), "approve", reason=REASON, automated=True)
+
+
+def test_an_amended_plan_is_measured_again(acting: Opener, audited: str) -> None:
+    before = acting().result(audited)
+    gone = before["places"][0]["cell"]
+    done = decide(acting("commander"), "amend", reason=REASON, remove=[gone]).result
+    cells = [place["cell"] for place in done["plan"]["places"]]
+    assert gone not in cells
+    assert len(cells) == len(before["places"]) - 1
+    assert done["audit"]["hours"]["plan"] == pytest.approx(before["hours_used"] - 2.0)
+    assert acting().latest("plan")["state"] == "amended"
+    publish(acting())
+    assert gone not in (acting().folder / "public" / "index.html").read_text()
+
+
+def test_an_amendment_to_an_unknown_place_changes_nothing(acting: Opener, audited: str) -> None:
+    with pytest.raises(UsageError, match="E0N0"):
+        decide(acting("commander"), "amend", reason=REASON, add=["E0N0"])
+    assert acting().latest("plan")["state"] == "proposed"
+
+
+def test_nothing_is_published_without_an_approval(acting: Opener, audited: str) -> None:
+    with pytest.raises(RefusedError):
+        publish(acting())
+    decide(acting("commander"), "refuse", reason=REASON)
+    with pytest.raises(RefusedError):
+        publish(acting())
+    assert not list((acting().folder / "public").iterdir())
+
+
+def test_what_is_published_carries_the_decision_and_hides_small_numbers(acting: Opener, audited: str) -> None:
+    decide(acting("commander"), "approve", reason=REASON)
+    done = publish(acting())
+    page = (acting().folder / "public" / "index.html").read_text()
+    assert REASON in page
+    table = (acting().folder / "public" / "reported-incidents.csv").read_text().splitlines()[1:]
+    numbers = [line.rpartition(",")[2].strip('"') for line in table]
+    shown = [int(n) for n in numbers if n.isdigit()]
+    assert len(shown) > 20
+    assert all(n == 0 or n >= 5 for n in shown)
+    assert len(shown) < len(numbers), "a city with 88 areas has some with few reports"
+    assert done.result["public"].keys() >= {"index.html", "reported-incidents.csv"}
+
+
+def test_records_that_changed_since_the_plan_stop_an_amendment(
+    acting: Opener, audited: str, tmp_path: object
+) -> None:
+    extra = acting().folder / "extra.csv"
+    extra.write_text("when,kind,east,north\n2016-12-30 10:00,Burglary,740000,4280000\n")
+    fields = {"occurred_from": "when", "category": "kind", "x": "east", "y": "north"}
+    assert import_records(acting(), extra, mapping=fields).result["stored"] == 1
+    cell = acting().result(audited)["places"][0]["cell"]
+    with pytest.raises(PeelianError, match="records have changed"):
+        decide(acting("commander"), "amend", reason=REASON, remove=[cell])
+
+
+def test_officers_own_activity_is_not_learned_from(acting: Opener) -> None:
+    for use in (forecast, trial):
+        with pytest.raises(RefusedError, match="rule 6"):
+            use(acting(), "prostitution")
+
+
+def test_the_verdict_decides_the_method(acting: Opener) -> None:
+    found = trial(acting(), "theft", origins=12).result["verdict"]
+    assert found["status"] in ("better", "no better", "worse")
+    assert forecast(acting(), "theft").result["method"] == found["method"]
+    by_hand = forecast(acting(), "theft", method="kernel_density").result
+    assert by_hand["method"] == "kernel_density"
+    assert ("by hand" in by_hand["why_this_method"]) == (found["method"] != "kernel_density")
+
+
+def test_results_are_the_same_again(acting: Opener) -> None:
+    first, second = forecast(acting(), "burglary"), forecast(acting(), "burglary")
+    assert json.dumps(first.result) == json.dumps(second.result)
+
+
+def test_without_areas_burden_is_said_to_be_unmeasured(
+    tmp_path: object, acting: Opener, one_year: object
+) -> None:
+    from peelian.workspace.init import init
+
+    folder = acting().folder.parent / "bare"
+    init(folder, crs="EPSG:26915", zone="America/Chicago")
+    import_records(Workspace(folder), one_year)  # type: ignore[arg-type]
+    forecast(Workspace(folder), "burglary")
+    plan(Workspace(folder))
+    found = audit(Workspace(folder)).result
+    assert found["measured"] is False
+    assert "residents" in found["why_not"]
+
+
+def test_steward_runs_the_system_and_sees_no_result(acting: Opener, one_year: object) -> None:
+    import_records(acting("steward"), one_year)  # type: ignore[arg-type]
+    with pytest.raises(RefusedError):
+        forecast(acting("steward"), "burglary")
+
+
+def test_a_category_that_is_not_there(acting: Opener) -> None:
+    with pytest.raises(PeelianError) as caught:
+        forecast(acting(), "burglry")
+    assert "burglary" in str(caught.value)
+
+
+def test_an_empty_workspace_says_to_import(tmp_path: object, acting: Opener) -> None:
+    from peelian.workspace.init import init
+
+    folder = acting().folder.parent / "empty"
+    init(folder, crs="EPSG:26915")
+    with pytest.raises(NotEnoughDataError) as caught:
+        forecast(Workspace(folder), "burglary")
+    assert "peelian import" in str(caught.value.hint)
