@@ -626,3 +626,103 @@ def test_real_portland_through_a_mapping() -> None:
     assert reading.report.stored == 14_133
     assert reading.report.resolution == "day"
     assert set(reading.report.categories) == {"burglary", "motor_vehicle_theft"}
+
+
+# -- more of the mapping ----------------------------------------------------------------------------------------------
+
+CITY_TIMES = st.datetimes(dt.datetime.fromisoformat("2010-01-01"), dt.datetime.fromisoformat("2019-12-31"))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@given(
+    rows=st.lists(
+        st.tuples(
+            CITY_TIMES,
+            st.floats(520_000, 530_000),
+            st.floats(5_035_000, 5_045_000),
+            st.sampled_from(["burglary", "robbery", "local kind"]),
+        ),
+        max_size=10,
+    ),
+    form=st.sampled_from(["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y/%m/%d %I:%M:%S %p"]),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+)
+def test_generated_city_rows_come_back(
+    tmp_path: Path,
+    rows: list[tuple[dt.datetime, float, float, str]],
+    form: str,
+    delimiter: str,
+) -> None:
+    path = tmp_path / "generated.csv"
+    frame = pd.DataFrame(rows, columns=["ts", "x_m", "y_m", "type"])
+    frame["ts"] = [moment.strftime(form) for moment, *_ in rows]
+    frame.to_csv(path, index=False, sep=delimiter)
+    reading = mapped(path, zone="Asia/Tokyo", crs="EPSG:26910")  # a zone without summer time
+    assert reading.report.stored == len(rows)
+    expected = [dt.datetime.strptime(moment.strftime(form), form) for moment, *_ in rows]  # noqa: DTZ007
+    assert reading.incidents.time.tolist() == expected
+    assert np.allclose(reading.incidents.x, [row[1] for row in rows])
+    assert np.allclose(reading.incidents.y, [row[2] for row in rows])
+    assert reading.report.unmapped.get("local kind", 0) == sum(row[3] == "local kind" for row in rows)
+
+
+def test_a_mapping_without_a_category(tmp_path: Path) -> None:
+    city().to_csv(tmp_path / "city.csv", index=False)
+    without = {field: column for field, column in MAPPING.items() if field != "category"}
+    reading = mapped(tmp_path / "city.csv", mapping=without)
+    assert reading.report.unmapped == {"unstated": 12}
+    assert reading.report.categories == {"other": 12}
+    assert reading.report.dropped_columns == ["type", "victim_name"]
+
+
+def test_reported_times_of_a_mapped_file(tmp_path: Path) -> None:
+    frame = city(3, told=["2017-01-29 10:14", "2017-01-30", "2017-02"])
+    frame.to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"reported": "told"})
+    # 10:14 is a minute before it happened; a day or a month means its last moment
+    assert reading.report.quarantined_by_reason == {"occurred_after_reported": 1}
+    assert reading.incidents.frame["reported"].tolist() == [
+        pd.Timestamp("2017-01-30"),
+        pd.Timestamp("2017-02-01"),
+    ]
+
+
+def test_a_place_type_is_kept(tmp_path: Path) -> None:
+    frame = city(where=["STREET", "SHOP", None] * 4)
+    frame.to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"location_type": "where"})
+    assert reading.incidents.frame["location_type"].value_counts().to_dict() == {"STREET": 4, "SHOP": 4}
+
+
+def test_progress_is_told(write_csv: Write, slmpd: Make, now: dt.datetime) -> None:
+    told: list[tuple[str, float]] = []
+    read_incidents(write_csv([slmpd()]), now=now, progress=lambda step, share: told.append((step, share)))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert told[0] == ("reading rows", 0.0)
+    assert told[-1] == ("done", 1.0)
+
+
+def test_threads_and_memory_change_nothing(tmp_path: Path) -> None:
+    city(300).to_csv(tmp_path / "city.csv", index=False)
+    one = mapped(tmp_path / "city.csv", threads=1, memory="128MB")
+    many = mapped(tmp_path / "city.csv", threads=4)
+    pd.testing.assert_frame_equal(one.incidents.frame, many.incidents.frame)
+
+
+def test_the_working_directory_stays_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_csv: Write, slmpd: Make, now: dt.datetime
+) -> None:
+    path = write_csv([slmpd()])
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    read_incidents(path, now=now)
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+def test_a_relative_path_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_csv: Write, slmpd: Make, now: dt.datetime
+) -> None:
+    write_csv([slmpd()], "~rows.csv")
+    monkeypatch.chdir(tmp_path)
+    assert read_incidents("~rows.csv", now=now).report.stored == 1

@@ -35,76 +35,21 @@ MAPPABLE: Mapping[str, str] = MappingProxyType(
 
 _REQUIRED = ("occurred_from", "x", "y")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Whole words of a column's name that say it is about a person.
-_PERSON = frozenset(
-    [
-        "age",
-        "aged",
-        "arrestees",
-        "badge",
-        "birth",
-        "birthdate",
-        "born",
-        "caller",
-        "cellphone",
-        "citizenship",
-        "dob",
-        "driver",
-        "email",
-        "ethnic",
-        "ethnicity",
-        "face",
-        "fingerprint",
-        "firstname",
-        "fname",
-        "forename",
-        "fullname",
-        "gender",
-        "handle",
-        "hispanic",
-        "ip",
-        "lastname",
-        "license",
-        "licence",
-        "lname",
-        "mail",
-        "mobile",
-        "mugshot",
-        "nationality",
-        "nickname",
-        "passport",
-        "person",
-        "persons",
-        "phone",
-        "photo",
-        "plate",
-        "plates",
-        "race",
-        "racial",
-        "religion",
-        "reporter",
-        "sex",
-        "ssn",
-        "sobriquet",
-        "surname",
-        "telephone",
-        "username",
-        "user",
-        "vin",
-        "alias",
-        "complainant",
-        "guardian",
-        "informant",
-        "juvenile",
-        "resident",
-        "tenant",
-        "tweet",
-        "twitter",
-        "facebook",
-        "instagram",
-        "owner",
-        "officer",
-    ]
+_PERSON = _words(
+    """
+    age aged arrestees badge birth birthdate born caller cellphone citizenship dob driver email ethnic
+    ethnicity face fingerprint firstname fname forename fullname gender handle hispanic ip lastname
+    license licence lname mail mobile mugshot nationality nickname passport person persons phone photo
+    plate plates race racial religion reporter sex ssn sobriquet surname telephone username user vin
+    alias complainant guardian informant juvenile resident tenant tweet twitter facebook instagram owner
+    officer
+    """
 )
 # Beginnings of a word that say so too: victim, victims, vict_age, suspectname, ...
 _PERSON_STEMS = (
@@ -119,36 +64,12 @@ _PERSON_STEMS = (
     "accused",
 )
 # "name" is about a person unless it is the name of one of these.
-_THINGS = frozenset(
-    [
-        "area",
-        "beat",
-        "building",
-        "category",
-        "charge",
-        "city",
-        "code",
-        "crime",
-        "district",
-        "group",
-        "incident",
-        "kind",
-        "location",
-        "neighborhood",
-        "neighbourhood",
-        "nibrs",
-        "offence",
-        "offense",
-        "place",
-        "premise",
-        "premises",
-        "station",
-        "statute",
-        "street",
-        "type",
-        "ucr",
-        "zone",
-    ]
+_THINGS = _words(
+    """
+    area beat building category charge city code crime district group incident kind location
+    neighborhood neighbourhood nibrs offence offense place premise premises station statute street type
+    ucr zone
+    """
 )
 
 
