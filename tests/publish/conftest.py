@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ import shapely
 from scipy import sparse
 
 from peelian.audits import equal_hours, exposure_audit, hours_by_population
+from peelian.charter import Decision
 from peelian.methods import CountMap, KernelDensity
 from peelian.places import Areas, Counts, Grid, Periods, population_by_cell
 from peelian.publish import Evidence
@@ -229,12 +231,17 @@ def town() -> dict[str, Any]:
         "trial": {"category": "burglary", **trial.to_dict()},
         "plan": plan.to_dict(),
         "audit": {"measured": True, **audit.to_dict()},
-        "decision": {
-            "id": "decide-0006", "subject": "plan-0004", "action": "approve", "state": "approved", "role": "commander",
-            "reason": "The plan covers what it can and its burden is known.", "removed": [], "added": [],
-            "decided_at": "2017-12-27T15:00:00+00:00", "expires_at": "2018-01-10T15:00:00+00:00", "dissent": None,
-            "demonstration": False,
-        },
+        "decision": Decision.make(
+            id="decide-0006",
+            subject="plan-0004",
+            state="proposed",
+            action="approve",
+            role="commander",
+            reason="The plan covers what it can and its burden is known.",
+            shown={"bulletin.html": "0" * 64},
+            decided_at=datetime(2017, 12, 27, 15, tzinfo=UTC),
+            expires_at=datetime(2018, 1, 10, 15, tzinfo=UTC),
+        ).to_dict(),
         "ledger": {
             "origin": "town.example/ledger", "size": 7, "root_hash": "ab" * 32,
             "vkey": "town.example/ledger+0a1b2c3d+AQID",

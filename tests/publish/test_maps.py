@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from peelian.errors import UsageError
 from peelian.places import Grid
 from peelian.publish import area_map_svg, map_svg
-from peelian.publish.maps import _class_names, _classes, expected_map, map_breaks
+from peelian.publish.legend import class_names, classes_of, map_breaks
+from peelian.publish.maps import expected_map
 
 SVG = "{http://www.w3.org/2000/svg}"
 CRS = "EPSG:26915"
@@ -47,7 +48,7 @@ def cells_drawn(drawing: str) -> dict[str, set[tuple[int, int]]]:
 def test_every_cell_is_drawn_once_in_its_class(values):
     grid = grid_of()
     found = cells_drawn(map_svg(grid, values, **SAID))
-    classes = _classes(values, map_breaks(values))
+    classes = classes_of(values, map_breaks(values))
     expected = {}
     for c, r, k in zip(grid.columns, grid.rows, classes, strict=True):
         if k >= 0:
@@ -71,12 +72,12 @@ def test_breaks_of_nothing_and_of_one_value():
 
 
 def test_legend_in_numbers():
-    assert _class_names(np.array([0.05, 0.1]), 1.0, whole=False) == [
+    assert class_names(np.array([0.05, 0.1]), 1.0, whole=False) == [
         "under 0.05",
         "0.05 to 0.10",
         "0.10 or more",
     ]
-    assert _class_names(np.array([16.0, 23.0, 24.0]), 99, whole=True) == [
+    assert class_names(np.array([16.0, 23.0, 24.0]), 99, whole=True) == [
         "under 16",
         "16 to 22",
         "23",

@@ -104,15 +104,15 @@ def test_demonstration_contact_and_attribution(evidence, page_checks):
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("better", "Yes: it does better than simple counting"),
-        ("no better", "No: it does no better than simple counting"),
-        ("worse", "No: it does worse than simple counting"),
+        ("better", "Yes, it does."),
+        ("no better", "We can't show that it does."),
+        ("worse", "No, it does worse."),
     ],
 )
 def test_the_verdict_in_plain_words(evidence, page_checks, status, said):
     trial = {**evidence.trial, "verdict": {**evidence.trial["verdict"], "status": status}}
     page = text_of(public_page(replace(evidence, trial=trial)), page_checks)
-    assert page.count(said) == 2
+    assert page.count(f"Does it work better than simple counting? {said}") == 2
     assert "Simple counting picked 5 % of the map." in page.replace("\N{NO-BREAK SPACE}", " ")
 
 

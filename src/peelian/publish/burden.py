@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from peelian.publish.charts import Bar, Table, chart_with_table, interval_chart
-from peelian.publish.words import interval, number, percent
+from peelian.publish.words import number, percent
 
 __all__ = ["Burden", "burden_of"]
 
@@ -52,6 +52,11 @@ class Burden:
     facts: tuple[tuple[str, str, str], ...] = ()
 
 
+def _number(value: Any) -> str:
+    """A ratio or an exposure with two decimals, more only where it would be next to 0."""
+    return number(value, digits=2 if abs(float(value)) >= 0.095 or value == 0 else None)
+
+
 def _parts(finding: Result) -> tuple[str, str, str]:
     """Measure, map and group of a finding, from its id (``"exposure_ratio/plan/black"``)."""
     parts = [*str(finding.get("id", "")).split("/", 2), "", ""]
@@ -63,8 +68,8 @@ def _ends(finding: Result) -> str:
     if low is None and high is None:
         return "no interval"
     if high is None:
-        return f"{number(low)} or more"
-    return interval(0 if low is None else low, high)
+        return f"{_number(low)} or more"
+    return f"{_number(0 if low is None else low)} to {_number(high)}"
 
 
 def _reference(audit: Result, ratios: list[Result]) -> str:
@@ -82,7 +87,7 @@ def _sentence(finding: Result, group: str, reference: str) -> str:
         return f"{group}: no ratio. {why}"
     level = finding.get("level")
     spread = f"{percent(level)} interval" if level else "interval"
-    hours = "about one hour" if 0.95 <= float(value) <= 1.05 else f"{number(value)} hours"
+    hours = "about one hour" if 0.95 <= float(value) <= 1.05 else f"{_number(value)} hours"
     return (
         f"For each hour that the plan puts where the average {reference} resident lives, it puts {hours} where the "
         f"average {group} resident lives ({spread} {_ends(finding)})."
@@ -101,7 +106,9 @@ def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain
     there = f"for each hour where the average {reference} resident lives"
     title = f"Hours where the average {group} resident lives, {there}"
     said = "; ".join(
-        f"{MAPS.get(n, n)}: {number(f['value'])} ({_ends(f)})" for n, f in found if f.get("value") is not None
+        f"{MAPS.get(n, n)}: {_number(f['value'])} ({_ends(f)})"
+        for n, f in found
+        if f.get("value") is not None
     )
     drawing = interval_chart(
         rows,
@@ -113,7 +120,7 @@ def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain
         ratio=True,
     )
     filled = [
-        (MAPS.get(n, n), number(f["value"]) if f.get("value") is not None else "no number", _ends(f))
+        (MAPS.get(n, n), _number(f["value"]) if f.get("value") is not None else "no number", _ends(f))
         for n, f in found
     ]
     table = Table(("Way to spend the same hours", "Ratio", "Interval"), filled, ("", "n", "n"))
@@ -157,7 +164,7 @@ def burden_of(audit: Result | None, *, plain: bool = False) -> Burden:
                 facts.append(
                     (
                         f"{group} to {reference}",
-                        number(value) if value is not None else "no number",
+                        _number(value) if value is not None else "no number",
                         _ends(finding),
                     )
                 )
@@ -169,13 +176,13 @@ def findings_table(findings: list[Result]) -> Markup:
     """Every finding: what, of whom, how much, how sure, and what the threshold says."""
     rows = []
     for f in findings:
-        value = number(f["value"]) if f.get("value") is not None else "no number"
+        value = _number(f["value"]) if f.get("value") is not None else "no number"
         unit = f" {f['unit']}" if f.get("unit") and f.get("value") is not None else ""
         threshold = f.get("threshold")
         bound = (
             "none set"
             if not threshold
-            else f"{number(threshold['value'])}, by {threshold['set_by']} on {threshold['set_at']}"
+            else f"{_number(threshold['value'])}, by {threshold['set_by']} on {threshold['set_at']}"
         )
         verdict = "" if f.get("passes") is None else "within" if f["passes"] else "beyond"
         rows.append(

@@ -28,25 +28,16 @@ STATES = {
     "withdrawn": ("Withdrawn", "warn", "This plan was approved and then withdrawn. Nothing follows from it."),
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
 }
-ACTIONS = {"approve": "approved", "amend": "amended", "refuse": "refused"}
 
 
 def state_of(decision: Result | None) -> str:
     """The state that a decision leaves a plan in; ``"proposed"`` without one."""
-    if decision is None:
-        return "proposed"
-    said = decision.get("state")
-    return str(said) if said in STATES else ACTIONS.get(str(decision.get("action")), "proposed")
+    return "proposed" if decision is None else str(decision["state"])
 
 
 def in_force(decision: Result | None) -> bool:
     """Whether somebody said yes: only then may what a plan contains be published."""
     return state_of(decision) in ("approved", "amended")
-
-
-def _cells(decision: Result, key: str) -> list[str]:
-    amendments = decision.get("amendments") or {}
-    return [str(c) for c in decision.get(key) or amendments.get(key) or ()]
 
 
 def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str, Any]:
@@ -67,7 +58,7 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
     if in_force(decision):
         facts.append(("Runs out", moment(decision.get("expires_at"))))
     for key, name in (("removed", "Taken out"), ("added", "Put in")):
-        changed = _cells(decision, key)
+        changed = [str(cell) for cell in decision.get(key) or ()]
         if changed:
             facts.append((name, ", ".join(changed) if cells else plural(len(changed), "place")))
     facts.append(("Number of the decision", str(decision.get("id", "not recorded"))))

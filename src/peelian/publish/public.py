@@ -262,12 +262,12 @@ def plain_verdict(trial: Result | None) -> dict[str, Any]:
 
 PLAIN: Mapping[str, Sequence[str]] = {
     "better": (
-        "Yes: it does better than simple counting",
+        "Yes, it does",
         "The gap is too big to be luck, as far as this test can tell. So we use that method.",
     ),
     "no better": (
-        "No: it does no better than simple counting",
-        "The test can't show that any method beats counting. So we just count.",
+        "We can't show that it does",
+        "The gap is too small to tell from luck. What we can't show to be better, we don't use. So we just count.",
     ),
-    "worse": ("No: it does worse than simple counting", "So we just count."),
+    "worse": ("No, it does worse", "So we just count."),
 }

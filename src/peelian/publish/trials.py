@@ -33,7 +33,7 @@ METRICS = {
 }
 HEADLINES = {
     "better": "{method} did better than plain counting, and is used",
-    "no better": "No method did better than plain counting, so counting is used",
+    "no better": "No method was shown to do better than plain counting, so counting is used",
     "worse": "The other methods did worse than plain counting, so counting is used",
 }
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from peelian.charter import STATES, Decision
+from peelian.publish import decision as module
+from peelian.publish.decision import decision_words, in_force
+
+
+def made(action: str = "approve", **more: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "id": "decide-1", "subject": "plan-1", "state": "proposed", "action": action, "role": "commander",
+        "reason": "It covers what it can, and its burden is known.", "shown": {"bulletin.html": "0" * 64},
+        "decided_at": datetime(2018, 1, 2, 15, tzinfo=UTC), "expires_at": datetime(2018, 1, 16, 15, tzinfo=UTC),
+    }  # fmt: skip
+    return Decision.make(**{**given, **more}).to_dict()
+
+
+def test_every_state_of_the_charter_has_its_words():
+    assert set(module.STATES) == set(STATES)
+
+
+@pytest.mark.parametrize(
+    ("action", "tag", "force"),
+    [("approve", "Approved", True), ("amend", "Approved with changes", True), ("refuse", "Refused", False)],
+)
+def test_what_was_decided(action, tag, force):
+    changes = {"removed": ("E1N2", "E3N4"), "added": ("E5N6",)} if action == "amend" else {}
+    decision = made(action, **changes)
+    words = decision_words(decision)
+    assert words["tag"] == tag
+    assert words["sentence"].startswith("The commander ")
+    assert words["reason"] == decision["reason"]
+    facts = dict(words["facts"])
+    assert facts["Decided at"] == "2 January 2018, 15:00 UTC"
+    assert facts["Number of the decision"] == "decide-1"
+    assert ("Runs out" in facts) is force
+    assert in_force(decision) is force
+
+
+def test_changed_places_are_named_inside_and_counted_outside():
+    decision = made("amend", removed=("E1N2", "E3N4"), added=("E5N6",))
+    inside, outside = (
+        dict(decision_words(decision, cells=True)["facts"]),
+        dict(decision_words(decision)["facts"]),
+    )
+    assert inside["Taken out"] == "E1N2, E3N4"
+    assert outside["Taken out"] == "2 places"
+    assert outside["Put in"] == "1 place"
+
+
+def test_without_a_decision():
+    words = decision_words(None)
+    assert words["tag"] == "Proposed, not decided"
+    assert words["facts"] == []
+    assert not in_force(None)
+
+
+def test_a_demonstration_claims_no_person():
+    words = decision_words(made(demonstration=True))
+    assert words["tag"] == "Approved (demonstration)"
+    assert (
+        words["sentence"] == "A script in the role of commander, and no person, approved this plan as it is."
+    )
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "expired", "refused", "proposed", "draft"])
+def test_only_a_yes_that_stands_is_in_force(state):
+    assert not in_force({**made(), "state": state})
+
+
+def test_dissent_is_kept():
+    assert (
+        decision_words(made(dissent="I would have waited a week."))["dissent"]
+        == "I would have waited a week."
+    )
