@@ -62,9 +62,9 @@ def test_without_a_decision():
 def test_a_demonstration_claims_no_person():
     words = decision_words(made(demonstration=True))
     assert words["tag"] == "Approved (demonstration)"
-    assert (
-        words["sentence"] == "A script in the role of commander, and no person, approved this plan as it is."
-    )
+    said = "A script in the role of commander, and no person, approved this plan as it is."
+    assert words["sentence"] == said
+    assert dict(words["facts"])["Decided by"] == "a script in the role of commander"
 
 
 @pytest.mark.parametrize("state", ["withdrawn", "expired", "refused", "proposed", "draft"])
@@ -77,3 +77,14 @@ def test_dissent_is_kept():
         decision_words(made(dissent="I would have waited a week."))["dissent"]
         == "I would have waited a week."
     )
+
+
+def test_a_quotation_names_no_exact_place_outside():
+    decision = made(
+        reason="Without E2948N17140, where the school is; E-3N5 stays in.",
+        dissent="e2948n17140 needs more light first.",
+    )
+    outside, inside = decision_words(decision), decision_words(decision, cells=True)
+    assert outside["reason"] == "Without [place], where the school is; [place] stays in."
+    assert outside["dissent"] == "[place] needs more light first."
+    assert inside["reason"] == decision["reason"]

@@ -142,3 +142,16 @@ def test_a_check_says_what_would_be_expected(page_checks):
     }
     said = text_of(page_checks(quality_page({"checks": [{**row, "note": "", "flag": "look"}]})))
     assert "on the hour 32 % 1.7 % look" in said
+
+
+def test_each_page_of_a_demonstration_says_so(town):
+    said = "No police agency took part or decided anything"
+    surface = town["surface"]
+    for page, given in (
+        (quality_page, ({"checks": ROWS},)),
+        (trial_page, (town["trial"],)),
+        (audit_page, (town["audit"],)),
+        (forecast_page, ({"category": "theft"}, surface)),
+    ):
+        assert said in page(*given, demonstration=True)
+        assert said not in page(*given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ STATES = {
     "withdrawn": ("Withdrawn", "warn", "This plan was approved and then withdrawn. Nothing follows from it."),
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
 }
+CELL = re.compile(r"\bE-?\d+N-?\d+\b", re.IGNORECASE)
+"""A cell's id as `peelian.places.Grid` writes it."""
 
 
 def state_of(decision: Result | None) -> str:
@@ -40,6 +43,10 @@ def in_force(decision: Result | None) -> bool:
     return state_of(decision) in ("approved", "amended")
 
 
+def _quoted(said: Any, *, cells: bool) -> str:
+    return str(said or "") if cells else CELL.sub("[place]", str(said or ""))
+
+
 def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str, Any]:
     """The decision as tag, tone, sentence, reason, dissent and facts.
 
@@ -48,13 +55,16 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
     decision : mapping, optional
         `peelian.charter.Decision.to_dict()`.
     cells : bool
-        Name the places that an amendment changed; on a public page only their number is said.
+        Name places by their cells. On a public page only the number of changed places is said, and a cell that a
+        quotation names is left out of it, in brackets.
     """
     tag, tone, sentence = STATES[state_of(decision)]
     if decision is None:
         return {"tag": tag, "tone": tone, "sentence": sentence, "reason": "", "dissent": "", "facts": []}
     role = str(decision.get("role") or "person in charge")
-    facts = [("Decided by", f"the {role}"), ("Decided at", moment(decision.get("decided_at")))]
+    demonstration = bool(decision.get("demonstration"))
+    by = f"a script in the role of {role}" if demonstration else f"the {role}"
+    facts = [("Decided by", by), ("Decided at", moment(decision.get("decided_at")))]
     if in_force(decision):
         facts.append(("Runs out", moment(decision.get("expires_at"))))
     for key, name in (("removed", "Taken out"), ("added", "Put in")):
@@ -63,14 +73,14 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
             facts.append((name, ", ".join(changed) if cells else plural(len(changed), "place")))
     facts.append(("Number of the decision", str(decision.get("id", "not recorded"))))
     who = f"The {role}"
-    if decision.get("demonstration"):
+    if demonstration:
         tag += " (demonstration)"
         who = f"A script in the role of {role}, and no person,"
     return {
         "tag": tag,
         "tone": tone,
         "sentence": sentence.format(who=who),
-        "reason": str(decision.get("reason") or ""),
-        "dissent": str(decision.get("dissent") or ""),
+        "reason": _quoted(decision.get("reason"), cells=cells),
+        "dissent": _quoted(decision.get("dissent"), cells=cells),
         "facts": facts,
     }

@@ -1,4 +1,7 @@
-"""A page for each kind of result: quality, trial, forecast and audit, for those who work with it inside the agency."""
+"""A page for each kind of result: quality, trial, forecast and audit, for those who work with it inside the agency.
+
+Each takes ``demonstration``, which puts the banner on top that says that no agency took part.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ MOST_PLACES = 25
 MOST_MONTHS = 60
 
 
-def quality_page(quality: Result) -> str:
+def quality_page(quality: Result, *, demonstration: bool = False) -> str:
     """The page of a quality result (`peelian.records.Quality.to_dict()`): what to look at first, then every check."""
     rows = list(quality.get("checks") or ())
     look = [row for row in rows if str(row.get("flag")) == "look"]
@@ -46,6 +49,7 @@ def quality_page(quality: Result) -> str:
     ]
     return render(
         "result.html",
+        demonstration=demonstration,
         heading="What is known about the quality of the records",
         sub="A check that asks for a look is a reason to look, not a fault.",
         headline=headline,
@@ -117,12 +121,13 @@ def _stacked(rows: Sequence[Result]) -> Markup | None:
     return Table(columns, said, ("", "n", "n", "words")).html("The points with the most incidents")
 
 
-def trial_page(trial: Result) -> str:
+def trial_page(trial: Result, *, demonstration: bool = False) -> str:
     """The page of a trial (`peelian.trials.Trial.to_dict()`, with its ``category`` and ``origin``)."""
     verdict = verdict_words(trial)
     kind = sources.label(trial.get("category") or "all incidents")
     return render(
         "result.html",
+        demonstration=demonstration,
         heading=f"Trial of the methods: {kind}",
         sub=(
             f"{plural(trial['origins'], 'past period')} from {day(trial.get('from'))}, {number(trial.get('events'))} "
@@ -150,7 +155,9 @@ def _parameters(trial: Result) -> Markup:
     return Table(("Method", "Parameters"), rows, ("", "words")).html("How each method was set")
 
 
-def forecast_page(forecast: Result, surface: Surface, *, areas: Areas | None = None) -> str:
+def forecast_page(
+    forecast: Result, surface: Surface, *, areas: Areas | None = None, demonstration: bool = False
+) -> str:
     """The page of a forecast, with its map and the places with the most expected reports.
 
     Parameters
@@ -161,6 +168,8 @@ def forecast_page(forecast: Result, surface: Surface, *, areas: Areas | None = N
         Expected reports by cell.
     areas : Areas, optional
         Outlined on the map.
+    demonstration : bool
+        Put the banner on top that says that no agency took part.
     """
     kind = sources.label(forecast["category"])
     low, high = surface.total_interval()
@@ -172,6 +181,7 @@ def forecast_page(forecast: Result, surface: Surface, *, areas: Areas | None = N
     lines.append(str(verdict["text"]) if verdict else verdict_words(None)["text"])
     return render(
         "result.html",
+        demonstration=demonstration,
         heading=f"Forecast of {kind} reports, {period(surface.period)}",
         sub="How many reports are expected where. It is a statement about reports, not about those who live there.",
         headline=(
@@ -200,7 +210,7 @@ def _highest(surface: Surface) -> Markup:
     )
 
 
-def audit_page(audit: Result) -> str:
+def audit_page(audit: Result, *, demonstration: bool = False) -> str:
     """The page of an exposure audit (`peelian.audits.ExposureAudit.to_dict()`, with ``measured`` and ``plan``)."""
     burden = burden_of(audit)
     passes = audit.get("passes")
@@ -222,6 +232,7 @@ def audit_page(audit: Result) -> str:
     )
     return render(
         "result.html",
+        demonstration=demonstration,
         heading="Whom a plan reaches",
         sub=f"Exposure by group of {audit.get('plan') or 'a plan'}, beside other ways to spend the same hours.",
         headline=headline,
