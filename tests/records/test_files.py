@@ -188,7 +188,7 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size
 SLOW = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(rows=st.lists(st.tuples(CELL, CELL, CELL), max_size=8))
 def test_what_a_csv_writer_writes_is_read_back(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, rows: list[tuple[str, str, str]]
@@ -204,7 +204,7 @@ def test_what_a_csv_writer_writes_is_read_back(
     assert got == [(i, *map(text, row)) for i, row in enumerate(rows, start=1)]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(tail=st.binary(max_size=120) | st.text('",\n\r1a;', max_size=60).map(str.encode))
 def test_any_bytes_are_rows_or_an_error_of_ours(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, tail: bytes
@@ -218,7 +218,7 @@ def test_any_bytes_are_rows_or_an_error_of_ours(
     assert sorted(numbers) == list(range(1, found.total + 1))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(data=st.binary(max_size=80))
 def test_any_file_at_all_gives_no_traceback(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "f.csv").write_bytes(data)

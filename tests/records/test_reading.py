@@ -480,7 +480,7 @@ def test_the_row_at_the_same_place_is_cancelled_first(
     assert reading.incidents.x.tolist() == [891000.0]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
 @given(
     st.lists(
         st.tuples(
@@ -521,7 +521,7 @@ TIMES = st.sampled_from(
 NUMBERS = st.sampled_from(["890900", "891000", "1005700", "0", "", "x", "1e99", "nan"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
 @given(
     rows=st.lists(
         st.tuples(TIMES, NUMBERS, NUMBERS, st.sampled_from(["1", "-1", ""]), st.text(max_size=8)), max_size=9
@@ -557,7 +557,7 @@ def test_every_slmpd_row_is_accounted_for(
     assert list(reading.incidents.frame.columns) == list(FIELDS)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=6, deadline=None, suppress_health_check=SLOW)
 @given(
     ids=st.lists(st.integers(1, 6), max_size=12),
     month=st.sampled_from(["2022-05", "2022-13", ""]),
@@ -633,7 +633,7 @@ def test_real_portland_through_a_mapping() -> None:
 CITY_TIMES = st.datetimes(dt.datetime.fromisoformat("2010-01-01"), dt.datetime.fromisoformat("2019-12-31"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=8, deadline=None, suppress_health_check=SLOW)
 @given(
     rows=st.lists(
         st.tuples(

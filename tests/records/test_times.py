@@ -197,7 +197,7 @@ def test_gaps_and_overlaps_agree_with_zoneinfo(zone: str, moment: dt.datetime) -
         assert moment + (ours[0].end - ours[0].start) == round_trip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     moments=st.lists(
         st.datetimes(dt.datetime.fromisoformat("1970-01-01"), dt.datetime.fromisoformat("2100-01-01")),
@@ -216,7 +216,7 @@ def test_written_times_are_read_back(
     assert [row[0] for row in read(connection, texts)] == [e.strftime("%Y-%m-%d %H:%M:%S") for e in expected]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     moment=st.datetimes(dt.datetime.fromisoformat("1971-01-01"), dt.datetime.fromisoformat("2037-01-01")),
     hours=st.integers(-12, 14),
@@ -230,7 +230,7 @@ def test_offsets_are_converted_as_zoneinfo_converts_them(
     assert read(connection, [aware.isoformat()], zone=zone) == [(expected, "minute")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=10))
 def test_no_text_breaks_the_statement(connection: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     assert len(read(connection, [t.encode("utf-8", "ignore").decode() for t in texts])) == len(texts)
