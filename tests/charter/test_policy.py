@@ -97,7 +97,7 @@ def test_no_plan_is_published_that_nobody_approved(policy: Policy, state: str | 
     for role in ("analyst", "commander"):
         answer = policy.ask(role, "publish", plan)
         assert (answer.allowed, answer.policies) == (False, ("publish-after-decision",))
-        assert answer.remedy == "run: peelian decide"
+        assert answer.remedy == "peelian decide PLAN --approve --reason '...' --as commander"
         assert policy.ask(role, "publish", {"kind": "plan", "state": "amended"}).allowed
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
+INTERRUPTED = 130  # what Typer exits with after Ctrl-C
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never lets a traceback reach a user."""
@@ -21,18 +23,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"peelian {__version__}")
         return
+    from typer.exceptions import TyperException
+
     from peelian.cli.app import app
     from peelian.cli.report import report_error, report_fault
-    from peelian.errors import PeelianError
+    from peelian.errors import PeelianError, UsageError
 
     as_json = "--json" in given
     try:
-        app(given, prog_name="peelian")
+        # Typer prints its usage errors itself; for a program they take the one shape of all errors.
+        code = app(given, prog_name="peelian", standalone_mode=not as_json)
+        sys.exit(code if isinstance(code, int) else 0)
     except PeelianError as error:
         sys.exit(report_error(error, as_json=as_json))
-    except KeyboardInterrupt:
-        print("stopped; nothing half-done was kept", file=sys.stderr)
-        sys.exit(130)
+    except TyperException as error:
+        usage = UsageError(error.format_message(), hint=f"peelian {given[0]} --help")
+        sys.exit(report_error(usage, as_json=as_json))
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("stopped; nothing half-done was kept", file=sys.stderr)
+        raise
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not our fault, and not worth a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -109,8 +109,8 @@ def import_(
     source_crs: Annotated[
         str | None, typer.Option(help="CRS of the file's points; the workspace's own if not given.")
     ] = None,
-    zone: Annotated[
-        str | None, typer.Option(help="Time zone of the file's times; the agency's if not given.")
+    date_order: Annotated[
+        str | None, typer.Option(help="How dates with slashes are meant where they don't tell: mdy or dmy.")
     ] = None,
     role: As = None,
     as_json: AsJson = False,
@@ -122,7 +122,9 @@ def import_(
     fields = read_mapping(mapping, option="--map", example="occurred_from=ts,x=x_m,y=y_m,category=type")
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
-        done = import_records(opened, file, source=source, mapping=fields, source_crs=source_crs, zone=zone)
+        done = import_records(
+            opened, file, source=source, mapping=fields, source_crs=source_crs, date_order=date_order
+        )
     _show(done.to_dict(), render.imported(done.result), as_json=as_json)
 
 
@@ -153,7 +155,7 @@ def trial(
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try the forecasting methods against plain counting, on periods they had not seen."""
+    """Try the forecasting methods against plain counting."""
     from peelian.workspace.trial import trial as run
     from peelian.workspace.workspace import Workspace
 
@@ -229,7 +231,7 @@ def audit(
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure whom a plan burdens, beside other ways to spend the same hours."""
+    """Measure whom a plan burdens, by population group."""
     from peelian.workspace.audit import audit as run
     from peelian.workspace.workspace import Workspace
 
@@ -281,7 +283,7 @@ def publish(
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the bulletin and the public page of a plan that was decided on."""
+    """Write the bulletin and the public page of a decided plan."""
     from peelian.workspace.publish import publish as run
     from peelian.workspace.workspace import Workspace
 
@@ -310,7 +312,7 @@ def demo(
     ] = Path("demo"),
     as_json: AsJson = False,
 ) -> None:
-    """Take three years of real St. Louis records through the whole loop."""
+    """Run the whole loop on three years of real records from St. Louis."""
     from peelian.workspace.demo import run_demo
 
     with Bar() as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from types import TracebackType
 from typing import Self
@@ -12,10 +13,21 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from peelian.errors import PeelianError
 
-__all__ = ["Bar", "report_error", "report_fault"]
+__all__ = ["Bar", "as_options", "report_error", "report_fault"]
+
+
+#: What the library calls a parameter is an option here.
+_OPTIONS = ("category", "crs", "date_order", "source", "source_crs", "zone")
+_PARAMETER = re.compile(rf"""\b({"|".join(_OPTIONS)})=(['"])(.*?)\2""")
+
+
+def as_options(hint: str) -> str:
+    """A hint in the words of the command line: ``source_crs='EPSG:4326'`` becomes ``--source-crs EPSG:4326``."""
+    return _PARAMETER.sub(lambda m: f"--{m[1].replace('_', '-')} {m[3]}", hint)
 
 
 def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: bool) -> int:
+    hint = as_options(hint) if hint else None
     if as_json:
         print(
             json.dumps(

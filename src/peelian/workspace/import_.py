@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from peelian.errors import UsageError
+from peelian.records import SOURCES
 from peelian.workspace.workspace import Outcome, Workspace
+
+if TYPE_CHECKING:
+    from peelian.records import DateOrder
 
 __all__ = ["import_records"]
 
@@ -21,7 +25,7 @@ def import_records(
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
     source_crs: str | None = None,
-    zone: str | None = None,
+    date_order: str | None = None,
 ) -> Outcome:
     """Import one file.
 
@@ -34,8 +38,8 @@ def import_records(
         For any other CSV or Parquet file.
     source_crs : str, optional
         CRS of the file's points; of a mapped file, the workspace's own when not given.
-    zone : str, optional
-        Time zone of the file's times, if not the agency's.
+    date_order : {"mdy", "dmy"}, optional
+        How dates with slashes are meant in a mapped file whose dates don't tell.
 
     Returns
     -------
@@ -43,6 +47,9 @@ def import_records(
         `peelian.records.ImportReport` as a dictionary.
     """
     workspace.require("import", {"kind": "records"})
+    if date_order not in (None, "mdy", "dmy"):
+        msg = f"{date_order!r} was given as the order of dates; expected mdy (month first) or dmy (day first)"
+        raise UsageError(msg, hint="--date-order mdy")
     path = Path(path)
     if not path.is_file():
         msg = f"{path} was given as a file of records, but there is no such file"
@@ -65,7 +72,8 @@ def import_records(
             mapping=mapping,
             crs=crs,
             source_crs=source_crs,
-            zone=zone or workspace.zone,
+            date_order=cast("DateOrder | None", date_order),
+            zone=workspace.zone,
             categories=None if override is None else workspace.folder / override,
             study_area=area,
             earliest=datetime(workspace.config.records.earliest, 1, 1),  # noqa: DTZ001 - civil time has no offset
@@ -75,6 +83,12 @@ def import_records(
         report = staged.report
         result: dict[str, Any] = report.to_dict()
         seconds = result.pop("seconds", None)
+        known = SOURCES.get(report.source)
+        if known is not None and known.zone not in (None, workspace.zone):
+            note = (
+                f"{known.title} is in {known.zone}, but its times were read as civil time of {workspace.zone}"
+            )
+            result["warnings"].append(f"{note}; set [agency] zone in peelian.toml before the first import")
         details = {k: result[k] for k in ("rows_in", "stored", "duplicates", "corrections", "quarantined")}
         details["file_sha256"] = result["sha256"]
         facts = {} if crs is not None else {"crs": report.crs}

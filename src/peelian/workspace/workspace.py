@@ -196,7 +196,7 @@ class Workspace:
         from peelian.records import IncidentStore
 
         paths = [row["path"] for row in self.state.rows(RecordFile, order=RecordFile.path)]
-        return IncidentStore(self.folder / "records", paths)
+        return IncidentStore(self.folder / "records", paths, crs=self.crs, zone=self.zone)
 
     @property
     def data_version(self) -> str:

@@ -1,0 +1,64 @@
+"""Errors as a user sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from peelian.cli.report import Bar, as_options, report_error, report_fault
+from peelian.errors import CRSError, LedgerError, RefusedError
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("source_crs='EPSG:4326' if they are degrees", "--source-crs EPSG:4326 if they are degrees"),
+        ('zone="America/Chicago"', "--zone America/Chicago"),
+        ("date_order='dmy', or 'mdy'", "--date-order dmy, or 'mdy'"),
+        ("peelian import FILE", "peelian import FILE"),
+        ("resource='x'", "resource='x'"),
+    ],
+)
+def test_hints_speak_of_options(hint: str, said: str) -> None:
+    assert as_options(hint) == said
+
+
+def test_an_error_says_what_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    code = report_error(CRSError("degrees [were] given", hint="source_crs='EPSG:4326'"), as_json=False)
+    out, err = capsys.readouterr()
+    assert (code, out) == (4, "")
+    assert err == "error: degrees [were] given\ntry:   --source-crs EPSG:4326\n"
+
+
+@pytest.mark.parametrize(("error", "code"), [(RefusedError("no"), 3), (LedgerError("cut"), 5)])
+def test_an_error_as_json_has_one_shape(
+    error: RefusedError | LedgerError, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report_error(error, as_json=True) == code
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told == {"type": type(error).__name__, "message": error.message, "hint": None, "exit_code": code}
+
+
+def test_a_fault_is_said_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report_fault(ZeroDivisionError("x"), as_json=False) == 1
+    err = capsys.readouterr().err
+    assert "fault inside peelian" in err
+    assert "Traceback" not in err
+    assert "PEELIAN_TRACEBACK=1" in err
+
+
+def test_a_full_disk_is_the_system_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report_fault(OSError(28, "No space left on device", "/data/x"), as_json=False) == 1
+    assert "No space left on device: /data/x" in capsys.readouterr().err
+
+
+def test_the_bar_keeps_to_stderr_and_says_each_step_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar() as bar:
+        for i in range(3):
+            bar("importing", i, 3)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "importing ...\n")
+    with Bar(quiet=True) as bar:
+        bar("importing", 1, 3)
+    assert capsys.readouterr() == ("", "")
