@@ -26,7 +26,7 @@ def test_number(value, said):
 @given(st.floats(-1e12, 1e12))
 def test_a_number_reads_back_to_its_digits(value):
     back = float(number(value).replace(",", "").replace("−", "-"))
-    assert back == pytest.approx(value, rel=0.02, abs=0.0006)
+    assert back == pytest.approx(value, rel=0.053, abs=0.0006)
 
 
 def test_percent():

@@ -28,7 +28,7 @@ def number(value: Any, *, digits: int | None = None) -> str:
     value : float, int, str or None
         Text (such as ``"<5"``) is returned as it is.
     digits : int, optional
-        Decimals. By default whole numbers have none, others about three significant digits.
+        Decimals. By default whole numbers have none, others two or three significant digits.
     """
     if isinstance(value, str):
         return value
