@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from peelian.errors import NotEnoughDataError, PeelianError, RefusedError, UsageError
+from peelian.errors import LedgerError, NotEnoughDataError, PeelianError, RefusedError, UsageError
 from peelian.workspace import Workspace
 from peelian.workspace.audit import audit
 from peelian.workspace.decide import decide
 from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
+from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.plan import plan
 from peelian.workspace.publish import publish
 from peelian.workspace.state import DecisionRow
@@ -115,6 +117,18 @@ def test_what_is_published_carries_the_decision_and_hides_small_numbers(acting: 
     assert all(n == 0 or n >= 5 for n in shown)
     assert len(shown) < len(numbers), "a city with 88 areas has some with few reports"
     assert done.result["public"].keys() >= {"index.html", "reported-incidents.csv"}
+    verify_ledger(acting("public"))
+    index = acting().folder / "public" / "index.html"
+    index.write_text(page.replace("St. Louis", "Elsewhere").replace("burglary", "no"))
+    with pytest.raises(LedgerError, match=r"public/index\.html is not what"):
+        verify_ledger(acting("public"))
+
+
+def test_an_approval_that_ran_out_is_not_published(acting: Opener, audited: str) -> None:
+    decide(acting("commander"), "approve", reason=REASON)
+    late = Workspace(acting().folder, now=lambda: datetime.now(UTC) + timedelta(days=15))
+    with pytest.raises(RefusedError):
+        publish(late)
 
 
 def test_records_that_changed_since_the_plan_stop_an_amendment(

@@ -34,7 +34,7 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
             result,
             subject=source["id"],
             category=source["category"],
-            pages={"audit.html": audit_page(result)},
+            pages={"audit.html": audit_page(result, demonstration=workspace.config.agency.demonstration)},
             details={"plan": source["id"]},
         )
 

@@ -127,7 +127,9 @@ def _reason(planned: dict[str, Any], audited: dict[str, Any]) -> str:
     covered = planned["covered"]
     ratios = [f for f in audited["findings"] if f["id"].startswith("exposure_ratio/plan/")]
     burden = (
-        "; ".join(f["sentence"] for f in ratios) if ratios else "its burden by group could not be measured"
+        "; ".join(f["sentence"].rstrip(".") for f in ratios)
+        if ratios
+        else "its burden by group could not be measured"
     )
     return (
         f"Demonstration, decided by a script and not by a person: for one week, {len(planned['places'])} places with "

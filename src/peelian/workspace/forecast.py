@@ -72,7 +72,9 @@ def forecast(
             "verdict": verdict,
             "origin": workspace.origin(),
         }
-        page = forecast_page(result, surface, areas=workspace.areas)
+        page = forecast_page(
+            result, surface, areas=workspace.areas, demonstration=workspace.config.agency.demonstration
+        )
         return workspace.commit(
             workspace.new_run("forecast"),
             result,

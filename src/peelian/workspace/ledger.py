@@ -51,6 +51,7 @@ def _check_results(workspace: Workspace, listed: list[dict[str, Any]]) -> int:
                 )
                 raise LedgerError(msg, hint="restore the file from a backup")
             checked += 1
+    checked += _check_public(workspace)
     known = {entry["id"] for entry in listed}
     waiting = {row["id"] for row in workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))}
     for row in workspace.state.rows(Run, order=Run.serial):
@@ -58,6 +59,21 @@ def _check_results(workspace: Workspace, listed: list[dict[str, Any]]) -> int:
             msg = f"{row['id']} is in the state database, but the ledger has no entry for it"
             raise LedgerError(msg, hint="restore the ledger from a backup")
     return checked
+
+
+def _check_public(workspace: Workspace) -> int:
+    """The public site is what the last publication recorded."""
+    published = workspace.runs("publish")
+    if not published:
+        return 0
+    run = published[-1]["id"]
+    recorded: dict[str, str] = workspace.result(run)["public"]
+    for name, digest in recorded.items():
+        path = workspace.folder / "public" / name
+        if not path.is_file() or sha256_of_file(path) != digest:
+            msg = f"public/{name} is not what {run} published"
+            raise LedgerError(msg, hint="peelian publish")
+    return len(recorded)
 
 
 def entries(workspace: Workspace, *, last: int | None = None) -> list[dict[str, Any]]:

@@ -18,7 +18,11 @@ def quality(workspace: Workspace) -> Outcome:
         imports = [ImportReport(**workspace.result(row["id"])) for row in workspace.runs("import")]
         found = assess(workspace.incidents(), quarantine=store.quarantine(), imports=imports)
         result = {**found.to_dict(), "origin": workspace.origin()}
+        page = quality_page(result, demonstration=workspace.config.agency.demonstration)
         run = workspace.new_run("quality")
         return workspace.commit(
-            run, result, tables={"quality": found.frame}, pages={"quality.html": quality_page(result)}
+            run,
+            result,
+            tables={"quality": found.frame},
+            pages={"quality.html": page},
         )

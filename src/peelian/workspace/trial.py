@@ -59,7 +59,7 @@ def trial(
             result,
             category=category,
             tables={"scores": done.frame},
-            pages={"trial.html": trial_page(result)},
+            pages={"trial.html": trial_page(result, demonstration=workspace.config.agency.demonstration)},
             details={"category": category, "verdict": verdict["status"], "method": verdict["method"]},
         )
     for method in outcome.result["methods"]:
