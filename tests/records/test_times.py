@@ -120,9 +120,9 @@ def test_forms_may_be_mixed_in_one_file(connection: duckdb.DuckDBPyConnection) -
 
 
 def test_shapes_of_unread_text_hide_the_text(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.register("raw_input", pa.table({"t": ["Jane Roe 1987", "2017-01-01"]}))
+    connection.register("raw_input", pa.table({"t": ["Jane Roe 1987", "2017-01-01", "a story " * 9]}))
     connection.execute("CREATE OR REPLACE TEMP TABLE raw AS SELECT * FROM raw_input")
-    assert read_times(connection, "t", zone=CHICAGO, order="mdy").unread == ("AAAA AAA 9999",)
+    assert read_times(connection, "t", zone=CHICAGO, order="mdy").unread == ("(long text)", "AAAA AAA 9999")
 
 
 def test_day_first_when_told(connection: duckdb.DuckDBPyConnection) -> None:

@@ -141,7 +141,10 @@ def _count(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _text(expression: str, name: str) -> str:
-    return f"nullif(trim(CAST({expression} AS VARCHAR), E' \\t\\r\\n'), '') AS {quote(name)}"
+    text = f"CAST({expression} AS VARCHAR)"
+    # Trimming every value costs more than reading it, so only those with a blank at an end are trimmed.
+    blank = f"ascii({text}) <= 32 OR ascii(right({text}, 1)) <= 32"
+    return f"CASE WHEN {blank} THEN nullif(trim({text}, E' \\t\\r\\n'), '') ELSE {text} END AS {quote(name)}"
 
 
 def _number_rows(connection: duckdb.DuckDBPyConnection) -> None:

@@ -36,6 +36,8 @@ _CLOCK = re.compile(
     r",? ?(?P<hours>9{1,2}):99(?P<seconds>:99)?(?P<fraction>\.9{1,9})?(?P<space> ?)(?P<half>[AP]M)?"
 )
 _MAX_SHAPES = 1000
+_MAX_LENGTH = 40
+_LONG = "(long text)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ def read_times(
     text = f"upper({quote(column)})"
     shape = f"translate({text}, '012345678', '999999999')"
     found = connection.execute(
-        f"SELECT {shape} AS shape FROM raw WHERE {quote(column)} IS NOT NULL AND length({quote(column)}) <= 40"
-        f" GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {_MAX_SHAPES}"
+        f"SELECT CASE WHEN length({quote(column)}) <= {_MAX_LENGTH} THEN {shape} ELSE {literal(_LONG)} END AS shape"
+        f" FROM raw WHERE {quote(column)} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {_MAX_SHAPES}"
     ).fetchall()
     shapes = [str(row[0]) for row in found]
     warnings: tuple[str, ...] = ()
@@ -124,9 +126,20 @@ def read_times(
         order, warnings = _see_order(connection, column)
     known = {s: form for s in shapes if (form := _form(s, order or "mdy", zone)) is not None}
     # Only the shape is ever shown: the text may be anything, even a name that slipped into the wrong column.
-    unread = tuple(re.sub(r"[^\W\d_]", "A", s) for s in shapes if s not in known)[:5]
+    unread = tuple(s if s == _LONG else re.sub(r"[^\W\d_]", "A", s) for s in shapes if s not in known)[:5]
     if not known:
         return ReadTimes("CAST(NULL AS TIMESTAMP)", "CAST(NULL AS VARCHAR)", "true", unread, warnings)
+    if len(set(known.values())) == 1 and len(known) == len(shapes) < _MAX_SHAPES:
+        only = next(
+            iter(known.values())
+        )  # the whole column is of one form: no need to look at each shape again
+        have = f"CASE WHEN {quote(column)} IS NOT NULL THEN"
+        return ReadTimes(
+            value=only.sql.replace("?", text),
+            resolution=f"{have} {literal(only.resolution)} END",
+            naive=f"{have} {str(only.naive).lower()} END",
+            warnings=warnings,
+        )
     return ReadTimes(
         value=_case(shape, {s: form.sql.replace("?", text) for s, form in known.items()}),
         resolution=_case(shape, {s: literal(form.resolution) for s, form in known.items()}),
