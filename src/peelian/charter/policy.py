@@ -312,7 +312,7 @@ def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:
     copy_of_schema = texts.pop(SCHEMA, None)
     if HARD_RULES not in texts:
         msg = f"the policies in {folder} lack the charter's hard rules ({HARD_RULES}), which can't be removed"
-        raise RefusedError(msg, hint=f"restore {HARD_RULES} from the software's defaults")
+        raise RefusedError(msg, hint=_restoring(folder))
     altered = [
         name
         for name, text in ((HARD_RULES, texts[HARD_RULES]), (SCHEMA, copy_of_schema))
@@ -320,9 +320,15 @@ def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:
     ]
     if altered:
         msg = f"{' and '.join(altered)} in {folder} differ from the charter's, which can't be altered"
-        raise RefusedError(
-            msg, hint="restore them from the software's defaults; put own policies in own files"
-        )
+        raise RefusedError(msg, hint=f"{_restoring(folder)} (own policies belong in own files)")
+
+
+def _restoring(folder: Path) -> str:
+    """The command that writes the software's own files anew and leaves all others alone."""
+    return (
+        'python -c "import pathlib, peelian.charter as c; '
+        f"c.Policy.write_defaults(pathlib.Path({str(folder)!r}))\""
+    )
 
 
 def _parse(name: str, text: str) -> list[_Rule]:

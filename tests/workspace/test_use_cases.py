@@ -1,0 +1,146 @@
+"""Trial, forecast, plan, audit and status on one real year."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from peelian.errors import NotEnoughDataError, PeelianError, UsageError
+from peelian.methods import CountMap
+from peelian.workspace import Workspace
+from peelian.workspace.audit import audit
+from peelian.workspace.forecast import counts_behind, forecast, load_surface
+from peelian.workspace.history import history
+from peelian.workspace.plan import plan, rebuild_plan
+from peelian.workspace.quality import quality
+from peelian.workspace.status import status
+from peelian.workspace.trial import trial
+
+from .conftest import Opener
+
+
+def test_history_begins_where_the_records_are_complete(acting: Opener) -> None:
+    counts = history(acting(), "burglary")
+    assert str(counts.periods.end) == "2017-01-01"
+    assert np.datetime64("2015-12-01") <= counts.periods.start <= np.datetime64("2016-01-07")
+    assert counts.total > 3000
+
+
+def test_history_until_a_day_holds_nothing_of_it(acting: Opener) -> None:
+    whole, part = history(acting(), "burglary"), history(acting(), "burglary", until="2016-07-01")
+    assert str(part.periods.end) == "2016-07-01"
+    assert part.points is not None
+    assert part.points.time.max() < np.datetime64("2016-07-01")
+    assert part.total < whole.total
+
+
+def test_a_stored_surface_is_what_was_forecast(acting: Opener) -> None:
+    run = forecast(acting(), "burglary").run
+    workspace = acting()
+    again = CountMap().fit(counts_behind(workspace, run)).predict(load_surface(workspace, run).period)
+    assert np.array_equal(load_surface(workspace, run).mean, again.mean)
+    assert workspace.result(run)["why_this_method"] == "no trial yet: plain counting"
+
+
+def test_a_plan_can_be_built_again(acting: Opener) -> None:
+    forecast(acting(), "burglary", method="kernel_density")
+    run = plan(acting(), unit_hours=12, hours_per_place=3, cap_per_area=1).run
+    stored = acting().result(run)
+    assert rebuild_plan(acting(), run).to_dict()["places"] == stored["places"]
+    assert len(stored["places"]) == 4
+    assert len({place["area_id"] for place in stored["places"]}) == 4
+    assert all(place["options"] and place["reason"] for place in stored["places"])
+    assert any("count_map" in note for note in stored["notes"]), "what counting would have chosen is said"
+
+
+def test_the_audit_compares_with_counting_equal_and_by_population(acting: Opener) -> None:
+    forecast(acting(), "burglary", method="kernel_density")
+    planned = plan(acting())
+    found = audit(acting()).result
+    assert found["plan"] == planned.run
+    assert set(found["hours"]) == {"plan", "count_map", "equal_coverage", "by_population"}
+    assert len({round(h, 6) for h in found["hours"].values()}) == 1, "all spend the same hours"
+    ratios = {f["id"]: f for f in found["findings"]}
+    assert ratios["exposure_ratio/equal_coverage/Black"]["value"] == pytest.approx(1, abs=0.05)
+    mine = ratios["exposure_ratio/plan/Black"]
+    assert mine["low"] < mine["value"] < mine["high"]
+
+
+def test_a_threshold_is_held_against_the_plan(acting: Opener) -> None:
+    config = acting().folder / "peelian.toml"
+    lines = 'max_ratio = 1.25\nmax_ratio_set_by = "the board"\nmax_ratio_set_at = "2016-01-01"'
+    text = config.read_text().replace('max_ratio_set_by = ""\nmax_ratio_set_at = ""', lines)
+    config.write_text(text.replace("# max_ratio = (not set)\n", ""))
+    forecast(acting(), "burglary")
+    plan(acting())
+    found = audit(acting()).result
+    finding = next(f for f in found["findings"] if f["id"] == "exposure_ratio/plan/Black")
+    assert finding["passes"] is (1 / 1.25 <= finding["value"] <= 1.25)
+    assert "the board" in finding["sentence"]
+
+
+def test_a_reference_that_is_no_group(acting: Opener) -> None:
+    config = acting().folder / "peelian.toml"
+    config.write_text(config.read_text().replace("# reference = (not set)", 'reference = "Martian"'))
+    forecast(acting(), "burglary")
+    plan(acting())
+    with pytest.raises(UsageError, match="Martian"):
+        audit(acting())
+
+
+def test_a_trial_needs_something_to_compare(acting: Opener) -> None:
+    with pytest.raises(UsageError, match="count_map alone"):
+        trial(acting(), "burglary", methods=["count_map"])
+    with pytest.raises(UsageError, match="crystal_ball"):
+        trial(acting(), "burglary", methods=["crystal_ball"])
+    with pytest.raises(NotEnoughDataError):
+        trial(acting(), "burglary", origins=500)
+
+
+def test_a_trial_of_one_method_brings_counting_along(acting: Opener) -> None:
+    found = trial(acting(), "robbery", methods=["kernel_density"], origins=12, fractions=[0.02]).result
+    assert [m["name"] for m in found["methods"]] == ["count_map", "kernel_density"]
+    assert list(found["methods"][0]["scores"]["pai"]) == ["0.02"]
+    assert all(m["seconds"] > 0 for m in found["methods"])
+
+
+def test_another_grid_makes_old_surfaces_unusable_and_says_so(acting: Opener) -> None:
+    run = forecast(acting(), "burglary").run
+    config = acting().folder / "peelian.toml"
+    config.write_text(config.read_text().replace("cell = 250.0", "cell = 500.0"))
+    with pytest.raises(PeelianError, match="another grid") as caught:
+        plan(acting(), forecast=run)
+    assert "peelian forecast" in str(caught.value.hint)
+
+
+def test_status_leads_from_one_step_to_the_next(acting: Opener) -> None:
+    def following() -> str:
+        return str(status(acting("public"))["next"]).split(" --workspace")[0]
+
+    assert following() == "peelian quality"
+    quality(acting())
+    assert following() == "peelian trial --category burglary"
+    trial(acting(), "burglary")
+    forecast(acting(), "burglary")
+    assert following() == "peelian plan"
+    planned = plan(acting()).run
+    assert following() == "peelian audit"
+    audit(acting())
+    assert following().startswith(f"peelian decide {planned} --approve")
+
+
+def test_status_counts_what_is_there(acting: Opener) -> None:
+    found = status(acting())
+    assert found["incidents"] == sum(c["incidents"] for c in found["categories"])
+    assert {"burglary", "theft"} <= {c["category"] for c in found["categories"]}
+    assert found["latest"]["import"]["id"] == "import-0002"
+
+
+def test_an_empty_workspace_has_a_status(acting: Opener) -> None:
+    from peelian.workspace.init import init
+
+    folder = acting().folder.parent / "empty"
+    init(folder)
+    found = status(Workspace(folder))
+    assert (found["incidents"], found["categories"], found["crs"]) == (0, [], None)
+    assert found["next"].startswith("peelian import FILE")
