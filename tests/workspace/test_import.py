@@ -40,7 +40,9 @@ def test_the_first_import_chooses_a_crs_in_metres(tmp_path: Path) -> None:
 
 
 def test_degrees_given_as_metres_are_an_error(bare: Path, tmp_path: Path) -> None:
-    path = write(tmp_path / "calls.csv", [("2024-05-01", "Burglary", -90.2, 38.6)] * 30)
+    path = write(
+        tmp_path / "calls.csv", [("2024-05-01", "Burglary", -90.2 + i / 1000, 38.6) for i in range(30)]
+    )
     with pytest.raises(CRSError, match="degrees") as caught:
         import_records(Workspace(bare), path, mapping=MAP)
     assert "EPSG:4326" in str(caught.value.hint)

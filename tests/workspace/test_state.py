@@ -28,10 +28,14 @@ def test_facts_are_set_and_set_again(state: State) -> None:
 
 
 def test_an_error_undoes_all_of_it(state: State) -> None:
-    with pytest.raises(RuntimeError), state.begin() as connection:
-        state.set_fact(connection, "a", 1)
-        connection.execute(insert(OutboxRow).values(id="x", body="{}", written=False))
-        raise RuntimeError
+    def dies_half_way() -> None:
+        with state.begin() as connection:
+            state.set_fact(connection, "a", 1)
+            connection.execute(insert(OutboxRow).values(id="x", body="{}", written=False))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        dies_half_way()
     assert state.fact("a") is None
     assert state.rows(OutboxRow) == []
 
