@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -128,3 +129,13 @@ def test_contracts_bite(tmp_path: Path, module: str, imports: str, kept: bool) -
     )
     assert done.returncode == (0 if kept else 1), done.stdout + done.stderr
     assert ("BROKEN" in done.stdout) is not kept
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "library.md").read_text(encoding="utf-8")
+    errors = {name for name, home in peelian._HOMES.items() if home == "peelian.errors"}
+    named = set(re.findall(r"^\.\. auto\w+:: [\w.]+\.(\w+)$", page, re.MULTILINE))
+    missing = set(peelian.__all__) - errors - named - {"__version__"}
+    assert missing == {"Period", "Plan", "Trial", "Workspace"}, (
+        "documented with what makes them, and no others"
+    )

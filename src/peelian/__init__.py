@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from peelian._version import __version__
 
 if TYPE_CHECKING:
+    from peelian.audits import Finding, exposure_audit
+    from peelian.charter import Ledger
     from peelian.errors import (
         CheckError,
         ConfigError,
@@ -26,37 +28,98 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
+    from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity, Surface
+    from peelian.places import (
+        Areas,
+        Counts,
+        Grid,
+        Period,
+        Periods,
+        count_incidents,
+        population_by_cell,
+        study_grid,
+    )
+    from peelian.records import Incidents, read_incidents
+    from peelian.response import Plan, make_plan
+    from peelian.trials import Trial, Verdict, run_trial
+    from peelian.workspace import Workspace
 
 _HOMES: dict[str, str] = {
+    "Areas": "peelian.places",
     "CRSError": "peelian.errors",
     "CheckError": "peelian.errors",
     "ConfigError": "peelian.errors",
+    "CountMap": "peelian.methods",
+    "Counts": "peelian.places",
     "DataError": "peelian.errors",
+    "DecayedKernelDensity": "peelian.methods",
+    "Finding": "peelian.audits",
+    "Grid": "peelian.places",
+    "Incidents": "peelian.records",
+    "KernelDensity": "peelian.methods",
+    "Ledger": "peelian.charter",
     "LedgerError": "peelian.errors",
     "MissingExtraError": "peelian.errors",
     "NotEnoughDataError": "peelian.errors",
     "PeelianError": "peelian.errors",
+    "Period": "peelian.places",
+    "Periods": "peelian.places",
+    "Plan": "peelian.response",
     "RefusedError": "peelian.errors",
     "ResolutionError": "peelian.errors",
     "SourceError": "peelian.errors",
+    "Surface": "peelian.methods",
+    "Trial": "peelian.trials",
     "UsageError": "peelian.errors",
+    "Verdict": "peelian.trials",
+    "Workspace": "peelian.workspace",
+    "count_incidents": "peelian.places",
+    "exposure_audit": "peelian.audits",
+    "make_plan": "peelian.response",
+    "population_by_cell": "peelian.places",
+    "read_incidents": "peelian.records",
+    "run_trial": "peelian.trials",
+    "study_grid": "peelian.places",
 }
 """Public name -> module that defines it. A room adds its types here, in ``__all__`` and above."""
 
 __all__ = [
+    "Areas",
     "CRSError",
     "CheckError",
     "ConfigError",
+    "CountMap",
+    "Counts",
     "DataError",
+    "DecayedKernelDensity",
+    "Finding",
+    "Grid",
+    "Incidents",
+    "KernelDensity",
+    "Ledger",
     "LedgerError",
     "MissingExtraError",
     "NotEnoughDataError",
     "PeelianError",
+    "Period",
+    "Periods",
+    "Plan",
     "RefusedError",
     "ResolutionError",
     "SourceError",
+    "Surface",
+    "Trial",
     "UsageError",
+    "Verdict",
+    "Workspace",
     "__version__",
+    "count_incidents",
+    "exposure_audit",
+    "make_plan",
+    "population_by_cell",
+    "read_incidents",
+    "run_trial",
+    "study_grid",
 ]
 
 

@@ -93,6 +93,15 @@ def quality(result: dict[str, Any], page: Path) -> str:
     return "\n".join([*lines, f"page: {page}"])
 
 
+def _number(value: float | None, form: str) -> str:
+    return "none" if value is None else format(value, form)
+
+
+def _with_interval(score: dict[str, Any], form: str) -> str:
+    value, low, high = (_number(score[key], form) for key in ("value", "low", "high"))
+    return f"{value} (no interval)" if "none" in (low, high) else f"{value} ({low} to {high})"
+
+
 def trial(result: dict[str, Any], page: Path) -> str:
     """After ``trial``: the verdict first."""
     verdict = result["verdict"]
@@ -100,15 +109,13 @@ def trial(result: dict[str, Any], page: Path) -> str:
     rows = []
     for method in result["methods"]:
         score = method["scores"]
-        pai, hit = score["pai"][fraction], score["hit_rate"][fraction]
-        skill, crps = score["log_skill"], score["crps"]
         rows.append(
             (
                 method["name"],
-                f"{hit['value']:.1%} ({hit['low']:.1%} to {hit['high']:.1%})",
-                f"{pai['value']:.2f} ({pai['low']:.2f} to {pai['high']:.2f})",
-                f"{skill['value']:+.3f}",
-                f"{crps['value']:.4g}",
+                _with_interval(score["hit_rate"][fraction], ".1%"),
+                _with_interval(score["pai"][fraction], ".2f"),
+                _number(score["log_skill"]["value"], "+.3f"),
+                _number(score["crps"]["value"], ".4g"),
             )
         )
     return "\n".join(
