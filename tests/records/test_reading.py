@@ -206,11 +206,15 @@ def test_ids_that_may_be_names_are_hashed(tmp_path: Path) -> None:
     assert "Jane" not in ids[0]
 
 
-def test_an_officer_initiated_column_comes_before_the_table(tmp_path: Path) -> None:
-    frame = city(oi=["Y", "N", ""] * 4, type=["DRUGS"] * 12)
+def test_an_officer_initiated_column_adds_to_the_table_and_takes_nothing_away(tmp_path: Path) -> None:
+    frame = city(oi=["Y", "N", ""] * 4, type=["DRUGS"] * 6 + ["BURGLARY"] * 6)
     frame.to_csv(tmp_path / "city.csv", index=False)
-    reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"officer_initiated": "oi"})
-    assert reading.incidents.frame["officer_initiated"].tolist() == [True, False, True] * 4
+    columns = MAPPING | {"officer_initiated": "oi"}
+    flags = mapped(tmp_path / "city.csv", mapping=columns).incidents.frame["officer_initiated"].tolist()
+    assert flags == [True] * 6 + [True, False, False] * 2
+    (tmp_path / "mine.csv").write_text("pattern,category,officer_initiated\nDRUGS,drugs,false\n")
+    reading = mapped(tmp_path / "city.csv", mapping=columns, categories=tmp_path / "mine.csv")
+    assert reading.incidents.frame["officer_initiated"].tolist() == [True, False, False] * 4
 
 
 def test_an_override_of_the_categories(tmp_path: Path) -> None:

@@ -306,7 +306,11 @@ def _categorise(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) 
 
 
 def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Give each row its place, category, id and, if it can't be kept, the first reason why."""
+    """Give each row its place, category, id and, if it can't be kept, the first reason why.
+
+    A file may say that officers found an incident; it can't take the flag from a kind that the category table gives
+    it (charter, rule 6). Only a table of one's own can.
+    """
     _identify(connection, plan)
     reasons = f"""CASE WHEN occurred_from IS NULL THEN 'no_time'
         WHEN occurred_from < TIMESTAMP {literal(plan.earliest.isoformat(sep=" "))} THEN 'too_old'
@@ -319,7 +323,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         f"""CREATE OR REPLACE TEMP TABLE judged AS SELECT row, ids.id, own, left(base, 16) base,
         case_key IS NOT NULL keyed, corrects,
         {literal(plan.source.name)} source, occurred_from, occurred_to, reported, occurred_from_res
-        resolution, category, label, x, y, coalesce(found_by_officers, initiated) officer_initiated,
+        resolution, category, label, x, y, coalesce(found_by_officers, false) OR initiated officer_initiated,
         domestic, location_type, occurred_from_gap gap, occurred_from_twice twice, {reasons} reason
         FROM timed JOIN ids USING (row) LEFT JOIN points USING (xs, ys) JOIN kinds USING (label, code)"""
     )
