@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import peelian.publish.public as public_module
 from peelian.charter import Ledger
-from peelian.errors import CheckError
-from peelian.publish import Evidence, public_page, public_site
+from peelian.errors import CheckError, UsageError
+from peelian.publish import Evidence, public_page, public_site, site_files, write_site
 
 
 def text_of(page, page_checks):
@@ -165,6 +166,37 @@ def test_same_evidence_same_bytes(evidence, town, tmp_path):
     one = [f.read_bytes() for f in public_site(evidence, tmp_path / "a")]
     other = [f.read_bytes() for f in public_site(Evidence(**town), tmp_path / "b")]
     assert one == other
+
+
+def test_a_site_is_made_once_and_written_as_it_was_made(evidence, tmp_path, monkeypatch):
+    """What was hashed before is what lies in the folder afterwards, byte for byte; nothing is written to make it."""
+    made = []
+    page = public_module.public_page
+    monkeypatch.setattr(public_module, "public_page", lambda e: made.append(e) or page(e))
+    monkeypatch.chdir(tmp_path)
+    files = site_files(evidence)
+    assert list(tmp_path.iterdir()) == []
+    assert list(files) == ["index.html", "reported-incidents.csv", "checkpoint.txt"]
+    awkward = {**files, "checkpoint.txt": "line\r\n\N{EM DASH} signed\n"}
+    written = write_site(awkward, tmp_path / "public")
+    assert len(made) == 1
+    assert [p.name for p in written] == list(files)
+    assert {p.name: p.read_bytes() for p in written} == {k: v.encode() for k, v in awkward.items()}
+    whole = public_site(evidence, tmp_path / "whole")
+    assert {p.name: p.read_bytes() for p in whole} == {k: v.encode() for k, v in files.items()}
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b.html", "../index.html", "/etc/motd"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    out = tmp_path / "public"
+    write_site({"index.html": "old"}, out)
+    with pytest.raises(UsageError, match="plain file names"):
+        write_site({"index.html": "new", name: "x"}, out)
+    with pytest.raises(UsageError, match="no file"):
+        write_site({}, out)
+    assert (out / "index.html").read_text() == "old"
+    assert [p.name for p in tmp_path.rglob("*")] == ["public", "index.html"]
 
 
 def test_the_old_site_is_replaced_as_a_whole(evidence, tmp_path):

@@ -17,6 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from peelian.errors import UsageError
 from peelian.publish import sources
 from peelian.publish.bulletin import origin_pairs
 from peelian.publish.burden import burden_of
@@ -30,7 +31,7 @@ from peelian.publish.suppressed import Published, hide_small
 from peelian.publish.trials import caught_figure, method_title, primary_fraction
 from peelian.publish.words import listing, number, percent, period, plural
 
-__all__ = ["public_page", "public_site"]
+__all__ = ["public_page", "public_site", "site_files", "write_site"]
 
 Result = Mapping[str, Any]
 
@@ -38,28 +39,71 @@ INDEX, TABLE, CHECKPOINT = "index.html", "reported-incidents.csv", "checkpoint.t
 
 
 def public_site(evidence: Evidence, out: Path) -> list[Path]:
-    """Write the public site into the folder `out`, which it replaces as a whole.
-
-    The site is written beside it and renamed when it is complete, so that a crash leaves the old site or the new one.
+    """Write the public site into the folder `out`, which it replaces as a whole: `site_files`, then `write_site`.
 
     Returns
     -------
     list of Path
-        The files: ``index.html``, and where there is something to put in them ``reported-incidents.csv`` (the same
-        numbers as on the page, small ones hidden) and ``checkpoint.txt`` (the ledger's).
+        The files.
 
     Raises
     ------
     CheckError
         A word in it is never published.
     """
-    out = Path(out)
-    published = _reported(evidence)
+    return write_site(site_files(evidence), out)
+
+
+def site_files(evidence: Evidence) -> dict[str, str]:
+    """Make the public site without writing it, so that it can be hashed and recorded before it is shown.
+
+    Returns
+    -------
+    dict of str to str
+        Text by file name: ``index.html``, and where there is something to put in them ``reported-incidents.csv`` (the
+        same numbers as on the page, small ones hidden) and ``checkpoint.txt`` (the ledger's).
+
+    Raises
+    ------
+    CheckError
+        A word in it is never published.
+    """
     files = {INDEX: public_page(evidence)}
+    published = _reported(evidence)
     if published is not None:
         files[TABLE] = _csv(published)
     if evidence.ledger is not None and evidence.ledger.get("checkpoint"):
         files[CHECKPOINT] = str(evidence.ledger["checkpoint"])
+    return files
+
+
+def write_site(files: Mapping[str, str], out: Path) -> list[Path]:
+    """Write the files of a site into the folder `out`, which they replace as a whole.
+
+    They are written beside it, as UTF-8 and with no line ending changed, and renamed when they are complete, so that a
+    crash leaves the old site or the new one.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        Text by file name, as `site_files` gives it.
+    out : Path
+
+    Returns
+    -------
+    list of Path
+        The files, in the order given.
+
+    Raises
+    ------
+    UsageError
+        There is no file, or a name leads out of the folder.
+    """
+    out = Path(out)
+    wrong = [name for name in files if not name or name in (".", "..") or Path(name).name != name]
+    if wrong or not files:
+        msg = f"{', '.join(map(repr, wrong)) or 'no file'} was given as the public site; expected plain file names"
+        raise UsageError(msg, hint="write what site_files(evidence) gives")
     _replace(out, files)
     return [out / name for name in files]
 
