@@ -10,12 +10,13 @@ from markupsafe import Markup
 from peelian.publish import sources
 from peelian.publish.burden import burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
+from peelian.publish.choice import choice_of, verdict_of
 from peelian.publish.decision import decision_words
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import expected_map
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import method_title, trial_figures, verdict_words
+from peelian.publish.trials import trial_figures, verdict_words
 from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural
 
 __all__ = ["bulletin"]
@@ -40,6 +41,7 @@ def bulletin(evidence: Evidence) -> str:
     """
     kind = sources.label(evidence.category)
     plan = evidence.plan
+    choice = choice_of(evidence)
     return render(
         "bulletin.html",
         demonstration=evidence.demonstration,
@@ -47,7 +49,7 @@ def bulletin(evidence: Evidence) -> str:
         kind=kind,
         category=sources.category_name(evidence.category),
         period=period(evidence.period),
-        verdict=verdict_words(evidence.trial),
+        verdict=verdict_words(known_trial(evidence), choice),
         decision=decision_words(evidence.decision, cells=True),
         facts=_facts(evidence),
         map=_map(evidence),
@@ -58,7 +60,7 @@ def bulletin(evidence: Evidence) -> str:
         left_out=_left_out(plan),
         burden=burden_of(evidence.audit),
         weekly=weekly_figure(evidence),
-        trial_figures=trial_figures(evidence.trial),
+        trial_figures=trial_figures(evidence.trial, used=choice.used),
         data=data_problems(evidence),
         imports=sources.imports_table(evidence.imports) if evidence.imports else None,
         attribution=evidence.attribution,
@@ -239,8 +241,17 @@ def data_problems(evidence: Evidence) -> list[str]:
     return said
 
 
+def known_trial(evidence: Evidence) -> Result | None:
+    """The trial; where it was not handed over, the verdict alone that the forecast quotes."""
+    if evidence.trial is not None:
+        return evidence.trial
+    verdict = verdict_of(evidence)
+    return None if verdict is None else {"verdict": verdict, "methods": ()}
+
+
 def origin_pairs(evidence: Evidence) -> list[tuple[str, str]]:
     """Software, data, method, runs and ledger behind a page."""
-    name = str((evidence.plan or {}).get("method") or "")
-    method = method_title(evidence.trial, name) if name else ""
+    choice = choice_of(evidence)
+    given = evidence.plan or evidence.forecast
+    method = f"{choice.title}{', chosen by hand' if choice.case else ''}" if given else ""
     return origin_words(evidence.origin, method=method, ledger=evidence.ledger)

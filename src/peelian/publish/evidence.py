@@ -51,6 +51,9 @@ class Evidence:
         No agency took part: a banner says so on every page.
     imports : sequence of mapping
         `ImportReport.to_dict()` of each file.
+    forecast : mapping, optional
+        The stored forecast behind the plan: ``method``, ``expected``, ``low``, ``high``, ``level`` and ``verdict``, the
+        one that it was made under (None where there was no trial).
     quality, trial, plan, decision : mapping, optional
         ``to_dict()`` of the result of that name.
     audit : mapping, optional
@@ -81,6 +84,7 @@ class Evidence:
     demonstration: bool = False
     imports: Sequence[Result] = ()
     quality: Result | None = None
+    forecast: Result | None = None
     trial: Result | None = None
     plan: Result | None = None
     audit: Result | None = None
@@ -101,6 +105,10 @@ class Evidence:
         if self.surface is not None and self.surface.grid != self.grid:
             msg = "a surface on another grid than the evidence's was given"
             raise UsageError(msg)
+        methods = [str(r["method"]) for r in (self.forecast, self.plan) if r is not None and r.get("method")]
+        if len(set(methods)) > 1:
+            msg = f"a forecast by {methods[0]} was given beside a plan by {methods[1]}"
+            raise UsageError(msg, hint="give the forecast that the plan was made from")
         needed = {"area_id", "name", "reported"}
         if self.reported is not None and not needed <= set(self.reported.columns):
             msg = f"reports by area with columns {list(self.reported.columns)} were given; expected {sorted(needed)}"

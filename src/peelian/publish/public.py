@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from markupsafe import Markup
 
 from peelian.errors import UsageError
 from peelian.publish import sources
-from peelian.publish.bulletin import origin_pairs
+from peelian.publish.bulletin import known_trial, origin_pairs
 from peelian.publish.burden import burden_of
 from peelian.publish.charts import Table
+from peelian.publish.choice import COUNTING, Choice, choice_of, method_title
 from peelian.publish.decision import decision_words, in_force
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import area_map_svg, map_figure
 from peelian.publish.origin import ledger_words
 from peelian.publish.pages import render
 from peelian.publish.suppressed import Published, hide_small
-from peelian.publish.trials import caught_figure, method_title, primary_fraction
+from peelian.publish.trials import caught_figure, primary_fraction
 from peelian.publish.words import listing, number, percent, period, plural
 
 __all__ = ["public_page", "public_site", "site_files", "write_site"]
@@ -137,6 +138,7 @@ def public_page(evidence: Evidence) -> str:
     """The page ``index.html`` of the public site."""
     approved = in_force(evidence.decision)
     published = _reported(evidence)
+    choice = choice_of(evidence)
     return render(
         "public.html",
         public=True,
@@ -153,8 +155,12 @@ def public_page(evidence: Evidence) -> str:
         hours=_hours_by_area(evidence.plan) if approved else None,
         options=_option_titles(evidence.plan) if approved else [],
         decision=decision_words(evidence.decision),
-        verdict=plain_verdict(evidence.trial),
-        trial_figure=caught_figure(evidence.trial, plain=True) if evidence.trial is not None else None,
+        verdict=plain_verdict(known_trial(evidence), choice),
+        trial_figure=(
+            caught_figure(evidence.trial, plain=True, used=choice.used)
+            if evidence.trial is not None
+            else None
+        ),
         burden=burden_of(evidence.audit, plain=True),
         published=published,
         reported_table=_table(published, evidence) if published is not None else None,
@@ -269,26 +275,31 @@ def _records(evidence: Evidence) -> dict[str, Any] | None:
     }
 
 
-def plain_verdict(trial: Result | None) -> dict[str, Any]:
-    """The verdict of a trial in plain words, with its numbers."""
-    if trial is None:
-        lines = [
-            "Nobody has tested this forecast yet. So we can't say if it works better than simple counting."
-        ]
-        return {"headline": "We don't know yet", "lines": lines}
+def plain_verdict(trial: Result | None, choice: Choice | None = None) -> dict[str, Any]:
+    """The verdict of a trial in plain words, with its numbers: ``headline``, ``lines`` and ``by_hand``.
+
+    Parameters
+    ----------
+    trial : mapping, optional
+    choice : Choice, optional
+        The method in use; where it was chosen against the verdict, nothing is said to follow from the verdict.
+    """
+    choice = choice or Choice()
+    if trial is None or not trial["methods"]:
+        return _untested(choice, tested=trial is not None)
     verdict, key = trial["verdict"], primary_fraction(trial)
     held = {str(m["name"]): (m["scores"].get("hit_rate") or {}).get(key) or {} for m in trial["methods"]}
     lines = [
         f"We tested it on {plural(trial['origins'], 'past period')}. The methods could not see what came next."
     ]
-    counting = held.get("count_map", {}).get("value")
+    counting = held.get(COUNTING, {}).get("value")
     if counting is not None:
         lines.append(
             f"Simple counting picked {percent(float(key))} of the map. {number(100 * counting)} of every 100 "
             f"reports then came from there. Picking by chance would give {number(100 * float(key))}."
         )
     rates = {name: score["value"] for name, score in held.items() if score.get("value") is not None}
-    others = {name: rate for name, rate in rates.items() if name != "count_map"}
+    others = {name: rate for name, rate in rates.items() if name != COUNTING}
     if others:
         best = (
             str(verdict["method"])
@@ -299,19 +310,40 @@ def plain_verdict(trial: Result | None) -> dict[str, Any]:
         lines.append(
             f"The best of the other methods, {title}, got {number(100 * others.get(best, 0.0))} of every 100."
         )
+        if choice.case and choice.used in others and choice.used != best:
+            lines.append(
+                f"The method in use, {choice.title.lower()}, got {number(100 * others[choice.used])} of every 100."
+            )
     status = str(verdict["status"])
-    headline, follows = PLAIN.get(status, (f"The result is: {status}", ""))
-    return {"headline": headline, "lines": [*lines, follows] if follows else lines}
+    headline, gap, follows = PLAIN.get(status, (f"The result is: {status}", "", ""))
+    lines += [said for said in (gap, "" if choice.case else follows) if said]
+    return {"headline": choice.plain or headline, "lines": lines, "by_hand": choice.sentence}
 
 
-PLAIN: Mapping[str, Sequence[str]] = {
+def _untested(choice: Choice, *, tested: bool) -> dict[str, Any]:
+    """Plain words where no trial was handed over."""
+    if tested:
+        lines = ["The numbers of the test were not handed to this page."]
+    else:
+        lines = [
+            "Nobody has tested this forecast yet. So we can't say if it works better than simple counting."
+        ]
+        if choice.used == COUNTING:
+            lines.append("So we just count.")
+    return {"headline": choice.plain or "We don't know yet", "lines": lines, "by_hand": choice.sentence}
+
+
+PLAIN: Mapping[str, tuple[str, str, str]] = {
     "better": (
         "Yes, it does",
-        "The gap is too big to be luck, as far as this test can tell. So we use that method.",
+        "The gap is too big to be luck, as far as this test can tell.",
+        "So we use that method.",
     ),
     "no better": (
         "We can't show that it does",
-        "The gap is too small to tell from luck. What we can't show to be better, we don't use. So we just count.",
+        "The gap is too small to tell from luck.",
+        "What we can't show to be better, we don't use. So we just count.",
     ),
-    "worse": ("No, it does worse", "So we just count."),
+    "worse": ("No, it does worse", "", "So we just count."),
 }
+"""By status: the answer, what the gap means, and what follows where the verdict is followed."""

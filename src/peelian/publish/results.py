@@ -15,10 +15,11 @@ from peelian.methods import Surface
 from peelian.publish import sources
 from peelian.publish.burden import burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
+from peelian.publish.choice import choice_made, method_title
 from peelian.publish.maps import expected_map
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import method_title, scores_table, trial_figures, verdict_words
+from peelian.publish.trials import scores_table, trial_figures, verdict_words
 from peelian.publish.words import day, interval, number, percent, period, plural
 
 if TYPE_CHECKING:
@@ -178,7 +179,9 @@ def forecast_page(
     lines = [
         f"Method: {sources.label(forecast.get('method') or surface.method)}" + (f" ({why})." if why else ".")
     ]
-    lines.append(str(verdict["text"]) if verdict else verdict_words(None)["text"])
+    choice = choice_made(str(forecast.get("method") or surface.method), None, verdict)
+    said = verdict_words({"verdict": verdict, "methods": ()} if verdict else None, choice)
+    lines += [line for line in (said["by_hand"], said["text"]) if line]
     return render(
         "result.html",
         demonstration=demonstration,

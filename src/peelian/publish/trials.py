@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from peelian.publish.charts import Bar, Table, bar_chart, chart_with_table, interval_chart, interval_table
+from peelian.publish.choice import COUNTING, Choice, method_title
 from peelian.publish.words import interval, number, percent, plural
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
 
 Result = Mapping[str, Any]
 
-COUNTING = "count_map"
 METRICS = {
     "hit_rate": "Share of reports caught",
     "pai": "Times better than chance (PAI)",
@@ -38,22 +38,35 @@ HEADLINES = {
 }
 
 
-def method_title(trial: Result | None, name: str) -> str:
-    """The title of a method as a reader knows it; its name where the trial has none."""
-    known = {str(m["name"]): str(m.get("title") or m["name"]) for m in (trial or {}).get("methods", ())}
-    return known.get(name, name.replace("_", " "))
+def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[str, str]:
+    """The verdict as ``status``, ``headline``, ``text`` and ``by_hand``; honest where no trial was run.
 
-
-def verdict_words(trial: Result | None) -> dict[str, str]:
-    """The verdict as ``status``, ``headline`` and ``text``; honest where no trial was run."""
+    Parameters
+    ----------
+    trial : mapping, optional
+        With its ``verdict``.
+    choice : Choice, optional
+        The method in use. Where it is another than the verdict's, the headline is about it, the text leaves out what
+        follows from the verdict, and ``by_hand`` says that it was chosen all the same.
+    """
+    choice = choice or Choice()
     if trial is None:
-        text = "No trial was run: nobody knows how well this forecast does. Read it as a summary of past reports."
-        return {"status": "not tried", "headline": "This forecast has not been tried", "text": text}
+        text = (
+            "No trial was run that speaks for this forecast: nobody knows how well it does. Read it as a summary of "
+            "past reports."
+        )
+        headline = choice.headline or "This forecast has not been tried"
+        return {"status": "not tried", "headline": headline, "text": text, "by_hand": choice.sentence}
     verdict = trial["verdict"]
     status = str(verdict["status"])
     title = method_title(trial, str(verdict["method"]))
     headline = HEADLINES.get(status, "The verdict is: " + status).format(method=title)
-    return {"status": status, "headline": headline, "text": str(verdict["text"])}
+    return {
+        "status": status,
+        "headline": choice.headline or headline,
+        "text": choice.told_text(verdict),
+        "by_hand": choice.sentence,
+    }
 
 
 def primary_fraction(trial: Result) -> str:
@@ -73,21 +86,35 @@ def _bar(title: str, score: Result | None, *, strong: bool, scale: float = 1.0, 
     return Bar(title, scale * float(score[middle]), ends[0], ends[1], strong=strong)
 
 
-def _used(trial: Result, method: Result) -> bool:
-    return bool(method["name"] == trial["verdict"]["method"])
+def _used(trial: Result, used: str) -> str:
+    return used or str(trial["verdict"]["method"])
 
 
-def caught_figure(trial: Result, *, plain: bool = False) -> Markup:
+def _mark_note(trial: Result, used: str) -> str:
+    """What the dark row stands for."""
+    if not used:
+        return "Dark: the method that the verdict names."
+    if any(m["name"] == used for m in trial["methods"]):
+        return "Dark: the method in use."
+    return "The method in use was not in this test, so none is dark."
+
+
+def caught_figure(trial: Result, *, plain: bool = False, used: str = "") -> Markup:
     """Of 100 reports, how many fell in the small part of the area that each method had picked beforehand.
 
-    On a `plain` page the count map is called what it is: simple counting.
+    Parameters
+    ----------
+    plain : bool
+        Call the count map what it is: simple counting.
+    used : str
+        Name of the method in use, which is drawn dark; without it, the verdict's is.
     """
     key = primary_fraction(trial)
     rows = [
         _bar(
             "Simple counting" if plain and m["name"] == COUNTING else method_title(trial, m["name"]),
             m["scores"]["hit_rate"].get(key),
-            strong=_used(trial, m),
+            strong=m["name"] == _used(trial, used),
             scale=100.0,
         )
         for m in trial["methods"]
@@ -100,11 +127,11 @@ def caught_figure(trial: Result, *, plain: bool = False) -> Markup:
     drawing = bar_chart(rows, title=title, desc=f"Reports of 100. {said}.", unit="reports of 100")
     table = interval_table(rows, first="Method", value="Reports of 100", level=trial["verdict"].get("level"))
     tried = plural(trial["origins"], "past period")
-    note = f"Dark: the method in use. Measured on {tried} that the methods had not seen."
+    note = f"{_mark_note(trial, used)} Measured on {tried} that the methods had not seen."
     return chart_with_table(drawing, table, caption=title, note=note)
 
 
-def difference_figure(trial: Result) -> Markup | None:
+def difference_figure(trial: Result, *, used: str = "") -> Markup | None:
     """Each method's difference from counting, with its interval; None where counting is alone."""
     key = primary_fraction(trial)
     others = [m for m in trial["methods"] if m["name"] != COUNTING]
@@ -114,7 +141,7 @@ def difference_figure(trial: Result) -> Markup | None:
         _bar(
             method_title(trial, m["name"]),
             (m.get("versus_counts") or {}).get("pai", {}).get(key),
-            strong=_used(trial, m),
+            strong=m["name"] == _used(trial, used),
             middle="difference",
         )
         for m in others
@@ -138,11 +165,12 @@ def difference_figure(trial: Result) -> Markup | None:
     return chart_with_table(drawing, table, caption=title, note=note)
 
 
-def trial_figures(trial: Result | None) -> list[Markup]:
-    """The charts of a trial; none without one."""
+def trial_figures(trial: Result | None, *, used: str = "") -> list[Markup]:
+    """The charts of a trial, the method in use dark; none without a trial."""
     if trial is None:
         return []
-    return [figure for figure in (caught_figure(trial), difference_figure(trial)) if figure is not None]
+    figures = (caught_figure(trial, used=used), difference_figure(trial, used=used))
+    return [figure for figure in figures if figure is not None]
 
 
 def _cell(score: Result | None) -> str:
