@@ -273,6 +273,44 @@ def test_importing_all_again_changes_nothing(
     assert keeper.ids() == ids
 
 
+def calls(path: Path, n: int, **columns: object) -> Path:
+    """Calls with the ids 1 to n, a quarter of an hour apart."""
+    frame = pd.DataFrame({"no": range(1, n + 1), "kind": "Burglary", "x": 740_000, "y": 4_280_000})
+    frame["when"] = pd.date_range("2017-05-01 10:00", periods=n, freq="15min").astype("str")
+    frame.assign(**columns).to_csv(path, index=False)
+    return path
+
+
+CALLS: dict[str, Any] = {
+    "mapping": {"id": "no", "occurred_from": "when", "category": "kind", "x": "x", "y": "y"},
+    "crs": "EPSG:26915",
+    "zone": "America/Chicago",
+}
+
+
+def test_maps_of_two_names_have_ids_of_their_own(keeper: Keeper, tmp_path: Path) -> None:
+    first, second = calls(tmp_path / "a.csv", 6), calls(tmp_path / "b.csv", 6, kind="Robbery")
+    assert keeper.put(first, source="calls", **CALLS).report.stored == 6
+    report = keeper.put(second, source="reports", **CALLS).report
+    assert (report.source, report.stored, report.duplicates) == ("reports", 6, 0)
+    assert report.warnings == []
+    again = keeper.put(first, source="calls", **CALLS).report
+    assert (again.stored, again.duplicates, again.warnings) == (0, 6, [])
+
+
+def test_ids_that_another_file_used_are_warned_of(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.put(calls(tmp_path / "a.csv", 20), **CALLS)
+    one = calls(tmp_path / "b.csv", 20, kind=["Robbery"] + ["Burglary"] * 19)
+    report = keeper.put(one, **CALLS).report
+    assert (report.duplicates, report.revised, len(report.warnings)) == (20, 1, 1)
+    assert "1 rows have the id of a row that came before" in report.warnings[0]
+    assert "came first was kept" in report.warnings[0]
+    report = keeper.put(calls(tmp_path / "c.csv", 20, kind="Robbery"), **CALLS).report
+    assert (report.duplicates, report.revised) == (20, 20)
+    assert "20 of 20 duplicates differ" in report.warnings[1]
+    assert set(keeper.store.load().frame["label"]) == {"Burglary"}
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 

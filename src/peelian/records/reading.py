@@ -33,6 +33,10 @@ __all__ = ["EARLIEST", "ReadOptions", "Reading", "read_incidents"]
 EARLIEST = dt.datetime(1970, 1, 1)  # noqa: DTZ001  civil time has no offset
 
 
+#: If more than this share of the duplicates has other content, their ids are probably not the same incidents'.
+_REUSED = 0.1
+
+
 class ReadOptions(TypedDict, total=False):
     """The options of :func:`read_incidents` that say what a file holds and what to keep of it."""
 
@@ -86,7 +90,8 @@ def read_incidents(
         The file.
     source : str, optional
         Name of a known source, instead of recognising it from the header; with ``mapping``, the name to
-        store.
+        store (a word such as ``calls``, not that of a known source; ``mapped`` when not given). Ids are
+        told apart within a source only: files with ids of their own need a name each.
     mapping : mapping of str to str, optional
         Field -> column, for a file of no known source (see :data:`peelian.records.MAPPABLE`).
     crs : str, optional
@@ -218,6 +223,7 @@ def make_report(
         count(*) FILTER (status = 'stored' AND NOT own AND contains(id, '-')),
         count(*) FILTER (revised), count(*) FILTER (gap), count(*) FILTER (twice) FROM final"""
     ).fetchall()[0]
+    duplicates, revised = status.get("duplicate", 0), int(row[5])
     cancelled = connection.execute(
         "SELECT count(*) FROM cancels WHERE id IN (SELECT id FROM stored_before)"
     ).fetchall()[0][0]
@@ -227,14 +233,14 @@ def make_report(
         sha256=plan.file.sha256,
         rows_in=found.raw.total,
         stored=status.get("stored", 0),
-        duplicates=status.get("duplicate", 0),
+        duplicates=duplicates,
         corrections=status.get("correction", 0),
         quarantined=status.get("quarantined", 0) + len(found.raw.malformed),
         quarantined_by_reason=reasons,
         dropped_columns=plan.dropped,
         unmapped=found.unmapped,
         identical_rows=int(row[4]),
-        revised=int(row[5]),
+        revised=revised,
         cancelled_earlier=int(cancelled),
         categories=categories,
         officer_initiated=int(row[3]),
@@ -245,9 +251,25 @@ def make_report(
         zone=plan.zone,
         dst_nonexistent=int(row[6]),
         dst_ambiguous=int(row[7]),
-        warnings=found.warnings,
+        warnings=found.warnings + _revision_warnings(revised, duplicates),
         seconds=round(seconds, 3),
     )
+
+
+def _revision_warnings(revised: int, duplicates: int) -> list[str]:
+    if not revised:
+        return []
+    kept = (
+        f"{revised} rows have the id of a row that came before, with other content; the row that came first was kept "
+        "as it was, and these were left out"
+    )
+    warnings = [kept]
+    if revised > _REUSED * duplicates:
+        warnings.append(
+            f"{revised} of {duplicates} duplicates differ from the row of the same id: it seems that another file uses "
+            "the same ids for other incidents; give each file with ids of its own a source name of its own"
+        )
+    return warnings
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, statement: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.errors import PeelianError, SourceError, UsageError
-from peelian.records import MAPPABLE, parse_mapping
+from peelian.records import MAPPABLE, SOURCES, parse_mapping
 from peelian.records.sources import mapped_source
 from peelian.records.sources.mapping import person_word
 
@@ -144,6 +144,13 @@ def test_columns_about_incidents_are_not(column: str) -> None:
 def test_a_source_name_is_a_word(name: str) -> None:
     with pytest.raises(SourceError, match="source name"):
         mapped_source(GOOD, HEADER, name=name)
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_a_source_name_is_not_that_of_a_known_source(name: str) -> None:
+    with pytest.raises(SourceError, match="known source") as caught:
+        mapped_source(GOOD, HEADER, name=name)
+    assert f"city_{name}" in str(caught.value.hint)
 
 
 @given(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from peelian.errors import SourceError
 from peelian.records.sources.base import INPUTS, MAP_HINT, DateOrder, Layout, Source, fold_column
-from peelian.records.sources.chicago import CHICAGO
+from peelian.records.sources.known import SOURCES
 from peelian.records.sources.mapping import MAPPABLE, mapped_source, parse_mapping
-from peelian.records.sources.police_uk import POLICE_UK
-from peelian.records.sources.slmpd import SLMPD
 
 __all__ = [
     "INPUTS",
@@ -25,9 +22,6 @@ __all__ = [
     "parse_mapping",
     "recognise",
 ]
-
-#: Name -> source, in the order in which headers are tried.
-SOURCES: Mapping[str, Source] = MappingProxyType({s.name: s for s in (SLMPD, CHICAGO, POLICE_UK)})
 
 
 def recognise(columns: Sequence[str], *, name: str | None = None) -> Source:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from peelian.errors import SourceError, UsageError
 from peelian.records.sources.base import DateOrder, Layout, Source, fold_column
+from peelian.records.sources.known import SOURCES
 
 __all__ = ["MAPPABLE", "mapped_source", "parse_mapping", "person_word"]
 
@@ -120,15 +121,23 @@ def mapped_source(
 ) -> Source:
     """Return the source that a mapping describes, checked against a file's header.
 
+    ``name`` is what the incidents' ``source`` will say. Ids are told apart within a source only, so files with ids of
+    their own (calls, and reports) need a name each.
+
     Raises
     ------
     SourceError
-        If a field is not on the allow-list, a required one is absent, a column is not in the file (near
-        names are listed) or a column is about persons.
+        If the name is no name, or a known source's; if a field is not on the allow-list, a required one is
+        absent, a column is not in the file (near names are listed) or a column is about persons.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         msg = f"source name {name!r} is not lower-case letters, digits and underscores (at most 40)"
         raise SourceError(msg, hint="source=city_calls")
+    if name in SOURCES:
+        msg = (
+            f"source name {name!r} is that of a known source ({SOURCES[name].title}), which needs no mapping"
+        )
+        raise SourceError(msg, hint=f"source=city_{name}, or leave the mapping out")
     columns: dict[str, str] = {}
     for target, column in mapping.items():
         if target not in MAPPABLE:
