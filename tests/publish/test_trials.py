@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 
+from peelian.publish import bulletin, public_page, trial_page
 from peelian.publish.public import plain_verdict
 from peelian.publish.trials import (
     caught_figure,
@@ -13,6 +15,7 @@ from peelian.publish.trials import (
     primary_fraction,
     scores_table,
     trial_figures,
+    trial_notes,
     verdict_words,
 )
 
@@ -122,3 +125,30 @@ def test_a_better_method_is_named_in_plain_words(town):
     said = plain_verdict(trial)
     assert said["headline"] == "Yes, it does"
     assert "So we use that method." in said["lines"][-1]
+
+
+TUNED = "The bandwidth was chosen on 12 of the 20 periods tried here, so the trial may flatter it."
+
+
+def test_what_a_trial_says_of_itself_stands_under_its_verdict(evidence, page_checks):
+    trial = {**evidence.trial, "notes": [TUNED, TUNED, "", "<b>Two</b> trials came before."]}
+    shown = replace(evidence, trial=trial)
+    for page, about, before, after in (
+        (trial_page(trial), "this trial", trial["verdict"]["text"], "Of 100 reports"),
+        (bulletin(shown), "this trial", trial["verdict"]["text"], "Places in the plan"),
+        (public_page(shown), "this test", "What we can't show to be better", "Of 100 reports, how many"),
+    ):
+        said = " ".join(" ".join(page_checks(page).text).split())
+        assert said.count(TUNED) == 1
+        assert f"Mind this about {about} : {TUNED}".replace(" :", ":") in said
+        assert "<b>Two</b> trials came before." in said, "escaped, and shown as it was written"
+        assert said.rindex(before, 0, said.index(TUNED)) < said.index(TUNED) < said.index(after)
+
+
+def test_without_notes_there_is_no_heading_for_them(evidence):
+    for notes in ({}, {"notes": []}, {"notes": None}):
+        shown = replace(evidence, trial={**evidence.trial, **notes})
+        assert trial_notes(shown.trial) == []
+        for page in (trial_page(shown.trial), bulletin(shown), public_page(shown)):
+            assert "Mind this" not in page
+    assert trial_notes(None) == []

@@ -16,7 +16,7 @@ from peelian.publish.evidence import Evidence
 from peelian.publish.maps import expected_map
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import trial_figures, verdict_words
+from peelian.publish.trials import trial_figures, trial_notes, verdict_words
 from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural
 
 __all__ = ["bulletin"]
@@ -50,6 +50,7 @@ def bulletin(evidence: Evidence) -> str:
         category=sources.category_name(evidence.category),
         period=period(evidence.period),
         verdict=verdict_words(known_trial(evidence), choice),
+        trial_notes=trial_notes(evidence.trial),
         decision=decision_words(evidence.decision, cells=True),
         facts=_facts(evidence),
         map=_map(evidence),

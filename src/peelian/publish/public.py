@@ -29,7 +29,7 @@ from peelian.publish.maps import area_map_svg, map_figure
 from peelian.publish.origin import ledger_words
 from peelian.publish.pages import render
 from peelian.publish.suppressed import Published, hide_small
-from peelian.publish.trials import caught_figure, primary_fraction
+from peelian.publish.trials import caught_figure, primary_fraction, trial_notes
 from peelian.publish.words import listing, number, percent, period, plural
 
 __all__ = ["public_page", "public_site", "site_files", "write_site"]
@@ -156,6 +156,7 @@ def public_page(evidence: Evidence) -> str:
         options=_option_titles(evidence.plan) if approved else [],
         decision=decision_words(evidence.decision),
         verdict=plain_verdict(known_trial(evidence), choice),
+        trial_notes=trial_notes(evidence.trial),
         trial_figure=(
             caught_figure(evidence.trial, plain=True, used=choice.used)
             if evidence.trial is not None

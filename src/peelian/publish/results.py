@@ -19,7 +19,7 @@ from peelian.publish.choice import choice_made, method_title
 from peelian.publish.maps import expected_map
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import scores_table, trial_figures, verdict_words
+from peelian.publish.trials import scores_table, trial_figures, trial_notes, verdict_words
 from peelian.publish.words import day, interval, number, percent, period, plural
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def trial_page(trial: Result, *, demonstration: bool = False) -> str:
         ),
         headline=verdict["headline"],
         lines=[verdict["text"]],
+        notes=trial_notes(trial),
         parts=[*trial_figures(trial), scores_table(trial), _parameters(trial)],
         limits=[
             "A trial measures how well past reports tell where the next come from, not what going there does.",

@@ -18,6 +18,7 @@ __all__ = [
     "primary_fraction",
     "scores_table",
     "trial_figures",
+    "trial_notes",
     "verdict_words",
 ]
 
@@ -67,6 +68,12 @@ def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[st
         "text": choice.told_text(verdict),
         "by_hand": choice.sentence,
     }
+
+
+def trial_notes(trial: Result | None) -> list[str]:
+    """What the trial itself says that its reader must know, each sentence once; none without a trial."""
+    notes = [str(note).strip() for note in (trial or {}).get("notes") or ()]
+    return [note for note in dict.fromkeys(notes) if note]
 
 
 def primary_fraction(trial: Result) -> str:
