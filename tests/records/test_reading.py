@@ -134,7 +134,7 @@ def test_a_mapped_csv(tmp_path: Path) -> None:
     report = reading.report
     assert (report.rows_in, report.stored) == (12, 12)
     assert report.dropped_columns == ["victim_name"]
-    assert report.unmapped == {"SOMETHING LOCAL": 4}
+    assert report.unmapped == {"1 label seen fewer than 5 times": 4}
     assert report.categories == {"burglary": 4, "motor_vehicle_theft": 4, "other": 4}
     assert report.source == "mapped"
     assert np.allclose(reading.incidents.x, city()["x_m"])
@@ -197,13 +197,99 @@ def test_free_text_as_a_kind_is_refused(tmp_path: Path) -> None:
         mapped(tmp_path / "city.csv", mapping=MAPPING | {"category": "notes"})
 
 
-def test_ids_that_may_be_names_are_hashed(tmp_path: Path) -> None:
-    frame = city(ref=["Jane Roe 1", *(f"A-{i}" for i in range(11))])
+def test_mapped_ids_are_hashed_and_the_same_again(tmp_path: Path) -> None:
+    frame = city(ref=["Jane Roe 1", "JaneRoe555", *(f"A-{i}" for i in range(10))])
     frame.to_csv(tmp_path / "city.csv", index=False)
-    ids = mapped(tmp_path / "city.csv", mapping=MAPPING | {"id": "ref"}).incidents.frame["id"].tolist()
-    assert ids[1:3] == ["A-0", "A-1"]
-    assert len(ids[0]) == 32
-    assert "Jane" not in ids[0]
+    columns = MAPPING | {"id": "ref"}
+    ids = mapped(tmp_path / "city.csv", mapping=columns).incidents.frame["id"]
+    assert ids.is_unique
+    assert ids.str.fullmatch("[0-9a-f]{32}").all()
+    frame.iloc[::-1].to_csv(tmp_path / "again.csv", index=False)
+    again = mapped(tmp_path / "again.csv", mapping=columns).incidents.frame["id"]
+    assert ids.tolist() == again.tolist()[::-1]
+    assert set(ids).isdisjoint(
+        mapped(tmp_path / "city.csv", mapping=columns, source="b").incidents.frame["id"]
+    )
+
+
+# -- a name in place of a kind ----------------------------------------------------------------------------------------
+
+NAMES = [
+    "Jane Roe",
+    "Ivan Petrov",
+    "\u0418\u0432\u0430\u043d",
+    "\u041e\u043b\u044c\u0433\u0430",
+    "\u5f20\u4f1f",
+    "\u738b\u82b3",
+]
+
+
+def everything(reading: Reading) -> str:
+    """All that reading a file gave, as text."""
+    report = json.dumps(reading.report.to_dict(), ensure_ascii=False)
+    return reading.incidents.frame.to_csv() + reading.quarantine.to_csv() + report
+
+
+def test_names_among_the_labels_are_not_kept(tmp_path: Path) -> None:
+    kinds = ["Noise on a boat"] * 5 + [name for name in NAMES for _ in range(4)] + ["burglary", "ROBBERY"]
+    city(3).loc[[0] * len(kinds)].assign(type=kinds).to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv")
+    assert reading.report.stored == len(kinds)
+    assert reading.report.unmapped == {"6 labels seen fewer than 5 times": 24, "Noise on a boat": 5}
+    assert reading.incidents.frame["label"].value_counts().to_dict() == {
+        "rare label": 24,
+        "Noise on a boat": 5,
+        "burglary": 1,
+        "ROBBERY": 1,
+    }
+    assert reading.report.categories == {"other": 29, "burglary": 1, "robbery": 1}
+    assert not any(name in everything(reading) for name in NAMES)
+
+
+def test_a_rare_label_of_the_city_s_own_table_is_kept(tmp_path: Path) -> None:
+    city(3).to_csv(tmp_path / "city.csv", index=False)
+    (tmp_path / "mine.csv").write_text("pattern,category,officer_initiated\nSOMETHING LOCAL,disorder,\n")
+    reading = mapped(tmp_path / "city.csv", categories=tmp_path / "mine.csv")
+    assert reading.incidents.frame["label"].tolist() == ["BURGLARY", "AUTO THEFT", "SOMETHING LOCAL"]
+    assert reading.report.unmapped == {}
+
+
+def test_case_does_not_make_a_frequent_label_rare(tmp_path: Path) -> None:
+    city(6, type=["Boat", "BOAT ", "boat"] * 2).to_csv(tmp_path / "city.csv", index=False)
+    assert sum(mapped(tmp_path / "city.csv").report.unmapped.values()) == 6
+    assert "rare label" not in set(mapped(tmp_path / "city.csv").incidents.frame["label"])
+
+
+def test_what_is_set_aside_shows_a_label_s_shape_only(tmp_path: Path) -> None:
+    kinds = ["Jane Roe 7"] + ["Olga Ros"] * 6 + ["burglary"]
+    frame = city(3).loc[[0] * 8].assign(type=kinds, ts="no time")
+    frame.to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv")
+    assert reading.quarantine["label"].tolist() == ["AAAA AAA 9"] + ["AAAA AAA"] * 6 + ["burglary"]
+
+
+def test_names_among_the_types_of_location_are_not_kept(tmp_path: Path) -> None:
+    where = ["Shop"] * 3 + ["SHOP"] * 2 + [name for name in NAMES for _ in range(4)] + [None] * 2
+    city(3).loc[[0] * len(where)].assign(at=where).to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"location_type": "at"})
+    assert reading.incidents.frame["location_type"].value_counts().to_dict() == {"Shop": 3, "SHOP": 2}
+    assert reading.report.warnings == [
+        "at: 6 types of location seen fewer than 5 times are not kept (24 rows)"
+    ]
+    assert not any(name in everything(reading) for name in NAMES)
+
+
+def test_known_sources_keep_their_labels_however_rare(
+    write_csv: Write, slmpd: Make, chicago: Make, now: dt.datetime
+) -> None:
+    odd = slmpd(Crime="999999", Description="SOMETHING NEW")
+    reading = read_incidents(write_csv([odd, odd | {"XCoord": ""}]), now=now)
+    assert (
+        reading.incidents.frame["label"].tolist() == reading.quarantine["label"].tolist() == ["SOMETHING NEW"]
+    )
+    assert reading.report.unmapped == {"SOMETHING NEW": 2}
+    frame = read_incidents(write_csv([chicago()], "c.csv"), now=now).incidents.frame
+    assert frame[["id", "location_type"]].iloc[0].tolist() == ["10600001", "STREET"]
 
 
 def test_an_officer_initiated_column_adds_to_the_table_and_takes_nothing_away(tmp_path: Path) -> None:
@@ -667,7 +753,7 @@ def test_generated_city_rows_come_back(
     assert reading.incidents.time.tolist() == expected
     assert np.allclose(reading.incidents.x, [row[1] for row in rows])
     assert np.allclose(reading.incidents.y, [row[2] for row in rows])
-    assert reading.report.unmapped.get("local kind", 0) == sum(row[3] == "local kind" for row in rows)
+    assert sum(reading.report.unmapped.values()) == sum(row[3] == "local kind" for row in rows)
 
 
 def test_a_mapping_without_a_category(tmp_path: Path) -> None:
@@ -692,10 +778,10 @@ def test_reported_times_of_a_mapped_file(tmp_path: Path) -> None:
 
 
 def test_a_place_type_is_kept(tmp_path: Path) -> None:
-    frame = city(where=["STREET", "SHOP", None] * 4)
+    frame = city(15, where=["STREET", "SHOP", None] * 5)
     frame.to_csv(tmp_path / "city.csv", index=False)
     reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"location_type": "where"})
-    assert reading.incidents.frame["location_type"].value_counts().to_dict() == {"STREET": 4, "SHOP": 4}
+    assert reading.incidents.frame["location_type"].value_counts().to_dict() == {"STREET": 5, "SHOP": 5}
 
 
 def test_progress_is_told(write_csv: Write, slmpd: Make, now: dt.datetime) -> None:

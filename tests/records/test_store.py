@@ -311,6 +311,17 @@ def test_ids_that_another_file_used_are_warned_of(keeper: Keeper, tmp_path: Path
     assert set(keeper.store.load().frame["label"]) == {"Burglary"}
 
 
+def test_a_label_that_is_rare_in_one_of_two_files_revises_nothing(keeper: Keeper, tmp_path: Path) -> None:
+    options: dict[str, Any] = CALLS | {"mapping": CALLS["mapping"] | {"location_type": "at"}}
+    keeper.put(calls(tmp_path / "a.csv", 4, kind="Boat", at="Quay"), **options)
+    report = keeper.put(calls(tmp_path / "b.csv", 6, kind="Boat", at="Quay"), **options).report
+    assert (report.stored, report.duplicates, report.revised, report.warnings) == (2, 4, 0, [])
+    loaded = keeper.store.load().frame
+    assert loaded["label"].tolist() == ["rare label"] * 4 + ["Boat"] * 2
+    report = keeper.put(calls(tmp_path / "c.csv", 6, kind="Ship", at="Quay"), **options).report
+    assert (report.duplicates, report.revised) == (6, 2)
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,16 +7,24 @@ from collections.abc import Collection
 
 import duckdb
 
-from peelian.records.engine import quote
+from peelian.records.engine import literal, quote
 
-__all__ = ["decide", "quarantine_sql"]
+__all__ = ["decide", "quarantine_sql", "shape"]
+
+_SHOWN = 40
 
 
-def decide(connection: duckdb.DuckDBPyConnection, inputs: Collection[str]) -> None:
-    """Say what becomes of each row."""
+def decide(
+    connection: duckdb.DuckDBPyConnection, inputs: Collection[str], *, blurred: str | None = None
+) -> None:
+    """Say what becomes of each row.
+
+    ``blurred`` is the label that stands for those too rare to be kept, in a source where labels and types of location
+    may be; whether they are depends on the file, so they don't make a row a revised one.
+    """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE again AS
-        SELECT j.row, {_differs("j", "s")} revised FROM judged j JOIN stored_before s ON j.id = s.id
+        SELECT j.row, {_differs("j", "s", blurred)} revised FROM judged j JOIN stored_before s ON j.id = s.id
         UNION ALL
         SELECT j.row, false FROM judged j WHERE j.id IN (SELECT id FROM cancelled)
             AND j.id NOT IN (SELECT id FROM stored_before)"""
@@ -30,7 +38,7 @@ def decide(connection: duckdb.DuckDBPyConnection, inputs: Collection[str]) -> No
         WITH owned AS (SELECT * FROM judged WHERE own AND NOT corrects AND reason IS NULL
             AND row NOT IN (SELECT row FROM again) AND row NOT IN (SELECT row FROM corrected)),
         repeated AS (SELECT id, min(row) first FROM owned GROUP BY id HAVING count(*) > 1)
-        SELECT j.row, {_differs("j", "f")} FROM owned j JOIN repeated r ON j.id = r.id
+        SELECT j.row, {_differs("j", "f", blurred)} FROM owned j JOIN repeated r ON j.id = r.id
         JOIN owned f ON f.row = r.first WHERE j.row > r.first"""
     )
     connection.execute(
@@ -44,9 +52,15 @@ def decide(connection: duckdb.DuckDBPyConnection, inputs: Collection[str]) -> No
     )
 
 
-def _differs(one: str, other: str) -> str:
-    exact = ("occurred_from", "occurred_to", "reported", "label", "domestic", "location_type")
+def _differs(one: str, other: str, blurred: str | None) -> str:
+    exact = ["occurred_from", "occurred_to", "reported", "domestic"]
+    exact += ["label", "location_type"] if blurred is None else []
     tests = [f"{one}.{name} IS DISTINCT FROM {other}.{name}" for name in exact]
+    if blurred is not None:
+        tests.append(
+            f"({one}.label <> {other}.label AND {literal(blurred)} NOT IN ({one}.label, {other}.label))"
+        )
+        tests.append(f"coalesce({one}.location_type <> {other}.location_type, false)")
     # The same point projected on another machine may differ in the last digits.
     tests += [f"coalesce(abs({one}.{name} - {other}.{name}) > 0.01, true)" for name in ("x", "y")]
     return f"{one}.own AND ({' OR '.join(tests)})"
@@ -102,9 +116,15 @@ def _correct(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("INSERT INTO cancels SELECT fix_id FROM pairs UNION ALL SELECT id FROM pairs")
 
 
-def quarantine_sql(inputs: Collection[str]) -> str:
-    """SQL of the quarantined rows; text that could not be read is shown as its shape only.
+def shape(text: str) -> str:
+    """The form of a text, of which nothing can be read: letters as A, digits as 9, at most 40 characters."""
+    return "".join("A" if c.isalpha() else "9" if c.isnumeric() else c for c in text[:_SHOWN])
 
+
+def quarantine_sql(inputs: Collection[str]) -> str:
+    """SQL of the quarantined rows; of text that could not be read only the shape is shown.
+
+    So it is with a mapped label that no category table knows.
     A value in the wrong column may be anything, even a name, so nothing but its form is kept; the row's
     number leads to it in the file.
     """
@@ -112,11 +132,11 @@ def quarantine_sql(inputs: Collection[str]) -> str:
     def text(name: str, read: str) -> str:
         if name not in inputs:
             return f"NULL::VARCHAR {name}"
-        value = f"left(raw.{quote(name)}, 40)"
+        value = f"left(raw.{quote(name)}, {_SHOWN})"
         shape = f"regexp_replace(regexp_replace({value}, '\\pL', 'A', 'g'), '[0-9]', '9', 'g')"
         return f"CASE WHEN {read} IS NOT NULL THEN {value} ELSE {shape} END {name}"
 
     return f"""SELECT row, reason, CASE WHEN own THEN final.id END id, {text("occurred_from", "final.occurred_from")},
-        {text("occurred_to", "final.occurred_to")}, {text("reported", "final.reported")}, final.label,
+        {text("occurred_to", "final.occurred_to")}, {text("reported", "final.reported")}, final.aside AS "label",
         {text("x", "TRY_CAST(raw.x AS DOUBLE)")}, {text("y", "TRY_CAST(raw.y AS DOUBLE)")}
         FROM final JOIN raw USING (row) WHERE status = 'quarantined' ORDER BY row"""

@@ -12,7 +12,12 @@ What becomes of a row, in this order:
 4. *duplicate*: its own id came earlier in the same file;
 5. *stored*.
 
-Ids. A source's own id is kept where it is one word with a digit in it, and hashed otherwise. Without an id,
+Mapped columns may hold anything, even a name in place of a kind. So of these a label that no table knows is kept
+only if it is frequent enough to be a kind, and so is a type of location; others are counted. What is set aside shows
+the shape of such a label only.
+
+Ids. A known source's own id is kept where it is one word with a digit in it, and hashed otherwise; a mapped one is
+always hashed. Without an id,
 the id is a hash of what identifies a record for corrections (case, kind and time; or kind, label and time
 without a case) followed by a hash of the whole row, and a rank among identical rows of the file: so
 identical rows stay separate incidents, and the same file gives the same ids again.
@@ -22,6 +27,7 @@ identical rows stay separate incidents, and the same file gives the same ids aga
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +36,7 @@ import pyarrow as pa
 import shapely
 
 from peelian.errors import SourceError
-from peelian.records.accounting import decide
+from peelian.records.accounting import decide, shape
 from peelian.records.categories import CategoryTable
 from peelian.records.engine import arrow, literal, quote
 from peelian.records.files import OpenedFile, RawRows, load_rows
@@ -38,11 +44,17 @@ from peelian.records.placing import choose_crs, place_points
 from peelian.records.sources import DateOrder, Layout, Source
 from peelian.records.times import change_table, read_times
 
-__all__ = ["FINAL_FIELDS", "Plan", "Progress", "Run", "run"]
+__all__ = ["FEW", "FINAL_FIELDS", "RARE_LABEL", "Plan", "Progress", "Run", "run"]
 
 #: Called with the name of a step and the share of the work that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
+#: What is stored in place of a mapped label that no table knows and that too few rows have to call it a kind.
+RARE_LABEL = "rare label"
+#: Fewer rows of a file than this don't make a mapped label or type of location a kind.
+FEW = 5
+
+_UNSTATED = "unstated"
 _SEPARATOR = "chr(31)"
 _TIMES = ("occurred_from", "occurred_to", "reported")
 _MAX_LABELS = 2000
@@ -121,8 +133,8 @@ def run(connection: duckdb.DuckDBPyConnection, plan: Plan, *, progress: Progress
     _place(connection, plan, result)
     _categorise(connection, plan, result)
     tell("checking", 0.65)
-    _judge(connection, plan)
-    decide(connection, plan.positions)
+    _judge(connection, plan, result)
+    decide(connection, plan.positions, blurred=RARE_LABEL if plan.source.mapped else None)
     tell("checked", 0.8)
     return result
 
@@ -153,9 +165,8 @@ def _parse(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> No
             column = plan.file.columns[have[name]]
             result.warnings.append(f"{column}: forms of time that are not read: {', '.join(times.unread)}")
         select.append(f"{times.value} {name}, {times.resolution} {name}_res, {times.naive} {name}_naive")
-    label = (
-        f"left(coalesce({_input('label', have)}, {_input('code', have)}, 'unstated'), {_MAX_LABEL_LENGTH})"
-    )
+    stated = f"coalesce({_input('label', have)}, {_input('code', have)}, {literal(_UNSTATED)})"
+    label = f"left({stated}, {_MAX_LABEL_LENGTH})"
     domestic = _boolean(_input("domestic", have))
     if "domestic" not in have and plan.source.domestic_suffix:
         domestic = f"CASE WHEN upper({label}) LIKE {literal('%' + plan.source.domestic_suffix)} THEN true END"
@@ -288,30 +299,65 @@ def _place(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> No
 
 
 def _categorise(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> None:
-    rows: list[tuple[str, str, str, bool]] = []
+    """Look each label up; say what is stored of it (``shown``) and what is set aside of it (``aside``)."""
     found = connection.execute(
         "SELECT label, code, count(*) n FROM timed GROUP BY ALL ORDER BY n DESC, label, code"
     ).fetchall()
+    totals: Counter[str] = Counter()
+    for label, _, n in found:
+        totals[_same(label)] += int(n)
+    rows: list[tuple[str, str, str, bool, str, str]] = []
+    rare: Counter[str] = Counter()
     for label, code, n in found:
         hit = plan.table.lookup(label, code=code or None)
-        if hit is None:
+        hidden = hit is None and plan.source.mapped and label != _UNSTATED
+        shown = RARE_LABEL if hidden and totals[_same(label)] < FEW else label
+        if hit is None and shown == label:
             result.unmapped[label] = result.unmapped.get(label, 0) + int(n)
-        rows.append((label, code, *(hit or ("other", False))))
-    names = ("label", "code", "category", "initiated")
-    types = (pa.string(), pa.string(), pa.string(), pa.bool_())
+        elif hit is None:
+            rare[_same(label)] += int(n)
+        rows.append((label, code, *(hit or ("other", False)), shown, shape(label) if hidden else label))
+    if rare:
+        several = "labels" if len(rare) > 1 else "label"
+        result.unmapped[f"{len(rare)} {several} seen fewer than {FEW} times"] = rare.total()
+    names = ("label", "code", "category", "initiated", "shown", "aside")
+    types = (pa.string(), pa.string(), pa.string(), pa.bool_(), pa.string(), pa.string())
     arrays = [pa.array([row[i] for row in rows], type=kind) for i, kind in enumerate(types)]
     connection.register("kinds_found", pa.Table.from_arrays(arrays, names=list(names)))
     connection.execute("CREATE OR REPLACE TEMP TABLE kinds AS SELECT * FROM kinds_found")
     connection.unregister("kinds_found")
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+def _same(label: str) -> str:
+    # Not the category tables' fold, which leaves nothing of a name in other letters: all would count as one kind.
+    return " ".join(label.casefold().split())
+
+
+def _types_of_location(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> str:
+    """SQL of what is kept of ``location_type``: of mapped columns only what is frequent enough to be a type."""
+    if not plan.source.mapped or "location_type" not in plan.positions:
+        return "location_type"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE rare_types AS SELECT upper(location_type) name, count(*) n FROM timed
+        WHERE location_type IS NOT NULL GROUP BY 1 HAVING count(*) < {FEW}"""
+    )
+    kinds, rows = connection.execute("SELECT count(*), coalesce(sum(n), 0) FROM rare_types").fetchall()[0]
+    if kinds:
+        column = plan.file.columns[plan.positions["location_type"]]
+        result.warnings.append(
+            f"{column}: {kinds} types of location seen fewer than {FEW} times are not kept ({rows} rows)"
+        )
+    return "CASE WHEN upper(location_type) NOT IN (SELECT name FROM rare_types) THEN location_type END"
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> None:
     """Give each row its place, category, id and, if it can't be kept, the first reason why.
 
     A file may say that officers found an incident; it can't take the flag from a kind that the category table gives
     it (charter, rule 6). Only a table of one's own can.
     """
     _identify(connection, plan)
+    where = _types_of_location(connection, plan, result)
     reasons = f"""CASE WHEN occurred_from IS NULL THEN 'no_time'
         WHEN occurred_from < TIMESTAMP {literal(plan.earliest.isoformat(sep=" "))} THEN 'too_old'
         WHEN occurred_from > TIMESTAMP {literal(plan.now.isoformat(sep=" "))} THEN 'future'
@@ -323,12 +369,14 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         f"""CREATE OR REPLACE TEMP TABLE judged AS SELECT row, ids.id, own, left(base, 16) base,
         case_key IS NOT NULL keyed, corrects,
         {literal(plan.source.name)} source, occurred_from, occurred_to, reported, occurred_from_res
-        resolution, category, label, x, y, coalesce(found_by_officers, false) OR initiated officer_initiated,
-        domestic, location_type, occurred_from_gap gap, occurred_from_twice twice, {reasons} reason
+        resolution, category, shown AS "label", aside, x, y,
+        coalesce(found_by_officers, false) OR initiated officer_initiated, domestic, {where} location_type,
+        occurred_from_gap gap, occurred_from_twice twice, {reasons} reason
         FROM timed JOIN ids USING (row) LEFT JOIN points USING (xs, ys) JOIN kinds USING (label, code)"""
     )
     for name in ("timed", "points", "ids", "kinds"):
         connection.execute(f"DROP TABLE {name}")
+    connection.execute("DROP TABLE IF EXISTS rare_types")
 
 
 def _end_of(name: str) -> str:
@@ -356,6 +404,8 @@ def _identify(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     identified = f"CASE WHEN case_key IS NOT NULL THEN {case} ELSE {without} END"
     word = "regexp_full_match(own_id, '[A-Za-z0-9:_./#-]*[0-9][A-Za-z0-9:_./#-]*') AND length(own_id) <= 80"
+    if plan.source.mapped:
+        word = "false"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE ids AS
         WITH based AS (
