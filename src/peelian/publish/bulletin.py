@@ -14,6 +14,7 @@ from peelian.publish.choice import choice_of, verdict_of
 from peelian.publish.decision import decision_words
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import expected_map
+from peelian.publish.notices import amended_words, limit_words, over_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
 from peelian.publish.trials import trial_figures, trial_notes, verdict_words
@@ -42,6 +43,8 @@ def bulletin(evidence: Evidence) -> str:
     kind = sources.label(evidence.category)
     plan = evidence.plan
     choice = choice_of(evidence)
+    beyond = limit_words(evidence.audit, evidence.decision)
+    over = over_words(evidence)
     return render(
         "bulletin.html",
         demonstration=evidence.demonstration,
@@ -51,7 +54,10 @@ def bulletin(evidence: Evidence) -> str:
         period=period(evidence.period),
         verdict=verdict_words(known_trial(evidence), choice),
         trial_notes=trial_notes(evidence.trial),
-        decision=decision_words(evidence.decision, cells=True),
+        decision=decision_words(evidence.decision, cells=True, warnings=[*beyond, *([over] if over else [])]),
+        over=over,
+        beyond=beyond,
+        amended=amended_words(plan, evidence.decision),
         facts=_facts(evidence),
         map=_map(evidence),
         places=_places(plan),

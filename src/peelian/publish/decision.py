@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peelian.publish.words import moment, plural
@@ -47,8 +47,10 @@ def _quoted(said: Any, *, cells: bool) -> str:
     return str(said or "") if cells else CELL.sub("[place]", str(said or ""))
 
 
-def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str, Any]:
-    """The decision as tag, tone, sentence, reason, dissent and facts.
+def decision_words(
+    decision: Result | None, *, cells: bool = False, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The decision as tag, tone, sentence, warnings, reason, dissent and facts.
 
     Parameters
     ----------
@@ -57,10 +59,13 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
     cells : bool
         Name places by their cells. On a public page only the number of changed places is said, and a cell that a
         quotation names is left out of it, in brackets.
+    warnings : sequence of str
+        What stands beside the decision so that nobody misses it.
     """
     tag, tone, sentence = STATES[state_of(decision)]
     if decision is None:
-        return {"tag": tag, "tone": tone, "sentence": sentence, "reason": "", "dissent": "", "facts": []}
+        none = {"reason": "", "dissent": "", "facts": []}
+        return {"tag": tag, "tone": tone, "sentence": sentence, "warnings": list(warnings), **none}
     role = str(decision.get("role") or "person in charge")
     demonstration = bool(decision.get("demonstration"))
     by = f"a script in the role of {role}" if demonstration else f"the {role}"
@@ -80,6 +85,7 @@ def decision_words(decision: Result | None, *, cells: bool = False) -> dict[str,
         "tag": tag,
         "tone": tone,
         "sentence": sentence.format(who=who),
+        "warnings": list(warnings),
         "reason": _quoted(decision.get("reason"), cells=cells),
         "dissent": _quoted(decision.get("dissent"), cells=cells),
         "facts": facts,

@@ -109,10 +109,30 @@ class Evidence:
         if len(set(methods)) > 1:
             msg = f"a forecast by {methods[0]} was given beside a plan by {methods[1]}"
             raise UsageError(msg, hint="give the forecast that the plan was made from")
+        self._check_same_plan()
         needed = {"area_id", "name", "reported"}
         if self.reported is not None and not needed <= set(self.reported.columns):
             msg = f"reports by area with columns {list(self.reported.columns)} were given; expected {sorted(needed)}"
             raise UsageError(msg, hint="make it with reported_by_area(incidents, areas)")
+
+    def _check_same_plan(self) -> None:
+        """The plan must be the one that was decided on and audited: after an amendment, the amended one."""
+        if self.plan is None:
+            return
+        places = {str(place["cell"]) for place in self.plan["places"]}
+        decision = self.decision or {}
+        if _cells(decision, "removed") & places or _cells(decision, "added") - places:
+            msg = "a decision that amends the plan was given beside the plan as it was before"
+            raise UsageError(msg, hint="give the amended plan and its own audit")
+        audited = ((self.audit or {}).get("hours") or {}).get("plan")
+        used = self.plan.get("hours_used")
+        if audited is not None and used is not None and abs(float(audited) - float(used)) > 1e-6:
+            msg = f"an audit of {audited:g} hours was given beside a plan of {used:g}"
+            raise UsageError(msg, hint="give the plan's own audit; an amended plan has another one")
+
+
+def _cells(result: Result, key: str) -> set[str]:
+    return {str(cell) for cell in result.get(key) or ()}
 
 
 def as_period(value: Period | Result | str) -> Period | str:

@@ -26,6 +26,7 @@ from peelian.publish.choice import COUNTING, Choice, choice_of, method_title
 from peelian.publish.decision import decision_words, in_force
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import area_map_svg, map_figure
+from peelian.publish.notices import amended_words, limit_words, over_words
 from peelian.publish.origin import ledger_words
 from peelian.publish.pages import render
 from peelian.publish.suppressed import Published, hide_small
@@ -139,6 +140,8 @@ def public_page(evidence: Evidence) -> str:
     approved = in_force(evidence.decision)
     published = _reported(evidence)
     choice = choice_of(evidence)
+    beyond = limit_words(evidence.audit, evidence.decision, plain=True)
+    over = over_words(evidence)
     return render(
         "public.html",
         public=True,
@@ -154,7 +157,10 @@ def public_page(evidence: Evidence) -> str:
         decided=evidence.decision is not None,
         hours=_hours_by_area(evidence.plan) if approved else None,
         options=_option_titles(evidence.plan) if approved else [],
-        decision=decision_words(evidence.decision),
+        decision=decision_words(evidence.decision, warnings=[*beyond, *([over] if over else [])]),
+        over=over,
+        beyond=beyond,
+        amended=amended_words(evidence.plan, evidence.decision) if approved else "",
         verdict=plain_verdict(known_trial(evidence), choice),
         trial_notes=trial_notes(evidence.trial),
         trial_figure=(

@@ -17,6 +17,7 @@ from peelian.publish.burden import burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.choice import choice_made, method_title
 from peelian.publish.maps import expected_map
+from peelian.publish.notices import limit_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
 from peelian.publish.trials import scores_table, trial_figures, trial_notes, verdict_words
@@ -240,7 +241,7 @@ def audit_page(audit: Result, *, demonstration: bool = False) -> str:
         heading="Whom a plan reaches",
         sub=f"Exposure by group of {audit.get('plan') or 'a plan'}, beside other ways to spend the same hours.",
         headline=headline,
-        lines=[burden.why_not] if burden.why_not else list(burden.sentences),
+        lines=[burden.why_not] if burden.why_not else [*limit_words(audit), *burden.sentences],
         parts=[*burden.figures, burden.table] if not burden.why_not else [],
         limits=[*burden.limits, *([f"{resampled} ({'; '.join(settings)})."] if resampled else [])],
         origin=origin_words(audit.get("origin")),
