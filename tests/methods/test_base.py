@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,14 @@ from scipy import sparse, stats
 
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.methods import CountMap
-from peelian.methods.base import days_of, negative_binomial_size, window_of, with_background
+from peelian.methods.base import (
+    days_of,
+    in_window,
+    negative_binomial_size,
+    spread_of,
+    window_of,
+    with_background,
+)
 from peelian.methods.checks import example_counts
 from peelian.places import Counts, Grid, Periods, count_incidents
 from peelian.records import Incidents
@@ -33,6 +42,13 @@ def test_window_is_the_latest_part():
     assert len(window_of(counts, "100w").periods) == 60
     assert len(window_of(counts, None).periods) == 60
     assert len(window_of(counts, "1d").periods) == 1
+
+
+def test_weights_of_a_window_are_its_periods():
+    counts = counts_of(np.ones((1, 60)))
+    assert in_window(counts.periods, "8w").tolist() == [0.0] * 52 + [1.0] * 8
+    assert in_window(counts.periods, "1d").sum() == 1
+    assert in_window(counts.periods, None).all()
 
 
 def test_window_of_months():
@@ -110,6 +126,113 @@ def test_size_against_plain_sums_and_with_weights():
     assert negative_binomial_size(counts_of(dense), mean, weight=np.full(30, 0.1)) == pytest.approx(
         negative_binomial_size(counts_of(dense), mean)
     )
+
+
+def sparse_means(cells=600):
+    """Means per week as a city has them: from none in years to one a week."""
+    return np.random.default_rng(11).gamma(0.4, 0.3, cells)
+
+
+def scattered(mean, periods, *, size, common=0.0, season=0.0, seed=0):
+    """Counts with a gamma factor for each cell and week, one for each week, and a season of a year."""
+    rng = np.random.default_rng(seed)
+    level = np.exp(season * np.sin(2 * np.pi * np.arange(periods) / 52))
+    if common > 0:
+        level = level * rng.gamma(1 / common, common, periods)
+    expected = mean[:, None] * level
+    if np.isfinite(size):
+        expected = expected * rng.gamma(size, 1 / size, expected.shape)
+    return rng.poisson(expected)
+
+
+@pytest.mark.parametrize("size", [0.5, 1.0, 2.0, 5.0])
+def test_size_around_own_averages_is_not_biased(size):
+    mean = sparse_means()
+    drawn = [scattered(mean, 52, size=size, seed=seed) for seed in range(40)]
+    found = np.array([1 / negative_binomial_size(counts_of(dense)) for dense in drawn])
+    error = found.std(ddof=1) / np.sqrt(found.size)
+    assert abs(found.mean() - 1 / size) <= 3 * error
+    assert error < 0.05
+    in_sample = [1 / negative_binomial_size(counts_of(d), d.mean(axis=1)) for d in drawn]
+    # Averages that follow the counts hide some of the scatter.
+    assert np.mean(in_sample) < 1 / size - 5 * error
+
+
+def test_size_around_own_averages_with_weights_is_not_biased():
+    mean, weight = sparse_means(), np.exp2(-np.arange(80)[::-1] / 20)
+    found = np.array(
+        [
+            1 / negative_binomial_size(counts_of(scattered(mean, 80, size=1.0, seed=seed)), weight=weight)
+            for seed in range(40)
+        ]
+    )
+    assert abs(found.mean() - 1) <= 3 * found.std(ddof=1) / np.sqrt(found.size)
+
+
+def test_size_of_one_period_is_unknown():
+    assert negative_binomial_size(counts_of([[3], [0]])) == np.inf
+
+
+def every(periods):
+    return np.ones(len(periods))
+
+
+@pytest.mark.parametrize(("size", "common"), [(1.0, 0.04), (3.0, 0.1), (np.inf, 0.04), (1.0, 0.0)])
+def test_the_two_parts_of_the_scatter_are_told_apart(size, common):
+    mean = sparse_means()
+    drawn = [counts_of(scattered(mean, 104, size=size, common=common, seed=seed)) for seed in range(40)]
+    found = np.array([spread_of(counts, weigh=every) for counts in drawn])
+    own = 1 / found[:, 0]
+    assert abs(own.mean() - 1 / size) <= 3 * own.std(ddof=1) / np.sqrt(len(own)) + 0.02
+    assert found[:, 1].mean() == pytest.approx(common, abs=0.004 + 0.1 * common)
+
+
+def test_in_few_large_cells_nothing_is_counted_twice():
+    mean = np.array([20.0, 10.0, 5.0, 5.0])
+    drawn = [counts_of(scattered(mean, 104, size=10.0, common=0.05, seed=seed)) for seed in range(60)]
+    found = np.array([spread_of(counts, weigh=every) for counts in drawn])
+    assert (1 / found[:, 0]).mean() == pytest.approx(0.1, abs=0.015)
+    assert found[:, 1].mean() == pytest.approx(0.05, abs=0.01)
+
+
+def test_the_common_factor_against_plain_sums():
+    totals = np.array([4, 9, 7, 3, 12, 8, 5, 30, 2, 11])
+    expected = np.array([totals[:t].mean() for t in range(5, 10)])
+    plain = np.sum((totals[5:] - expected) ** 2 - expected) / np.sum(expected**2)
+    # All in one cell: its scatter is the whole's.
+    size, common = spread_of(counts_of([totals]), weigh=every)
+    assert size == np.inf
+    assert common == pytest.approx(plain)
+
+
+def test_the_common_factor_is_of_the_methods_own_window():
+    """After a fall, a method that looks back four weeks is soon right again; one that looks back a year isn't."""
+    dense = np.concatenate([np.full((5, 60), 20), np.full((5, 20), 10)], axis=1)
+    counts = counts_of(dense)
+    short, long = (spread_of(counts, weigh=lambda p, w=w: in_window(p, w))[1] for w in ("4w", "52w"))
+    assert 0 < short < long / 3
+
+
+def test_too_little_past_to_check_says_nothing_of_the_common_factor():
+    totals = [[4, 30, 2, 40, 1, 50, 3]]
+    assert spread_of(counts_of(totals), weigh=every)[1] == 0
+    assert spread_of(counts_of([[*totals[0], 60]]), weigh=every)[1] > 0
+
+
+@pytest.mark.parametrize("season", [0.0, 0.25])
+def test_the_interval_of_the_total_covers_what_it_says(season):
+    """Known truth: 600 sparse cells, with what all have in common, over three years; the last 40 weeks each time."""
+    mean, held, alone = sparse_means(), [], []
+    for seed in range(15):
+        counts = counts_of(scattered(mean, 156, size=1.0, common=0.02, season=season, seed=seed))
+        for t in range(104, 156, 2):
+            surface = CountMap().fit(counts[:t]).predict(counts.periods[t])
+            total = counts.column(t).sum()
+            for kept, made in ((held, surface), (alone, replace(surface, common=0.0))):
+                low, high = made.total_interval()
+                kept.append(low <= total <= high)
+    assert 0.86 <= np.mean(held) <= 0.94
+    assert np.mean(alone) < 0.8
 
 
 def incidents():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from peelian.methods.base import Method, days_of, negative_binomial_size, window_of, with_background
+from peelian.methods.base import Method, days_of, in_window, spread_of, window_of, with_background
 from peelian.places.counts import Counts
 from peelian.places.periods import Period
 
@@ -30,7 +30,9 @@ class CountMap(Method):
     window_ : Periods
         The periods that the average is over.
     size_ : float
-        Negative binomial size by moments, in sample over the window.
+        Negative binomial size by moments over the window.
+    common_ : float
+        Variance of what all cells have in common, out of sample.
 
     References
     ----------
@@ -50,7 +52,7 @@ class CountMap(Method):
         days = days_of(past.periods)
         self.rate_ = with_background(past.by_cell / days.sum(), past.grid, self.background)
         self.window_ = past.periods
-        self.size_ = negative_binomial_size(past, self.rate_ * float(np.mean(days)))
+        self.size_, self.common_ = spread_of(counts, weigh=lambda periods: in_window(periods, self.window))
 
     def _mean(self, period: Period) -> npt.NDArray[np.float64]:
         return self.rate_ * period.days

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from scipy import fft
 
 from peelian.errors import UsageError
-from peelian.methods.base import Method, days_of, negative_binomial_size, window_of, with_background
+from peelian.methods.base import Method, days_of, in_window, spread_of, window_of, with_background
 from peelian.places.counts import Counts
 from peelian.places.grid import Grid
-from peelian.places.periods import Period
+from peelian.places.periods import Period, Periods
 from peelian.units import Frequency, parse_length
 
 __all__ = ["DecayedKernelDensity", "KernelDensity", "gaussian_smooth", "linear_bin", "smooth_points"]
@@ -247,6 +247,8 @@ class KernelDensity(Method):
         Expected reports per day.
     size_ : float
         Negative binomial size by moments, in sample over the window.
+    common_ : float
+        Variance of what all cells have in common, out of sample.
 
     Notes
     -----
@@ -276,7 +278,11 @@ class KernelDensity(Method):
         self.rate_ = _rate(
             past, np.ones(len(past.periods)), bandwidth=self.bandwidth, background=self.background
         )
-        self.size_ = negative_binomial_size(past, self.rate_ * float(np.mean(days_of(past.periods))))
+        self.size_, self.common_ = spread_of(
+            counts,
+            weigh=lambda periods: in_window(periods, self.window),
+            mean=self.rate_ * float(np.mean(days_of(past.periods))),
+        )
 
     def _mean(self, period: Period) -> Floats:
         return self.rate_ * period.days
@@ -301,6 +307,8 @@ class DecayedKernelDensity(Method):
         Expected reports per day.
     size_ : float
         Negative binomial size by moments, in sample, the periods weighted as in the mean.
+    common_ : float
+        Variance of what all cells have in common, out of sample.
 
     Notes
     -----
@@ -323,15 +331,15 @@ class DecayedKernelDensity(Method):
         self.half_life = half_life
         self.background = background
 
+    def _weight(self, periods: Periods) -> Floats:
+        age = (periods.end - periods.edges[1:]).astype(np.float64)
+        return np.asarray(np.exp2(-age / Frequency.parse(self.half_life).days), dtype=np.float64)
+
     def _fit(self, counts: Counts) -> None:
-        past = window_of(counts, None)
-        age = (past.periods.end - past.periods.edges[1:]).astype(np.float64)
-        weight = np.exp2(-age / Frequency.parse(self.half_life).days)
-        self.rate_ = _rate(past, weight, bandwidth=self.bandwidth, background=self.background)
-        days = days_of(past.periods)
-        self.size_ = negative_binomial_size(
-            past, self.rate_ * float(weight @ days / weight.sum()), weight=weight
-        )
+        weight = self._weight(counts.periods)
+        self.rate_ = _rate(counts, weight, bandwidth=self.bandwidth, background=self.background)
+        mean = self.rate_ * float(weight @ days_of(counts.periods) / weight.sum())
+        self.size_, self.common_ = spread_of(counts, weigh=self._weight, mean=mean)
 
     def _mean(self, period: Period) -> Floats:
         return self.rate_ * period.days

@@ -36,12 +36,22 @@ class Surface:
     mean : array of float, shape (n_cells,)
         Expected number of reported incidents in the period, at least 0.
     size : float, optional
-        Size parameter r of the negative binomial, variance = mean + mean^2 / r. Infinite
-        (the default) is Poisson.
+        Size parameter r of each cell's negative binomial where the common factor is 1, variance = mean +
+        mean^2 / r. Infinite (the default) is Poisson.
     method : str
         Name of the method that made it.
     origin : dict
         Parameters and what they were fitted on, enough to make the surface again.
+    common : float, optional
+        Variance of a factor with mean 1 by which every cell's mean is multiplied: what the whole area has
+        in common in a period, such as the season. 0 (the default) takes the cells as independent.
+
+    Notes
+    -----
+    A factor that all units of a group share is the shared frailty of Clayton (1978), "A model for
+    association in bivariate life tables", Biometrika 65. With it the count of any set of cells has the
+    variance ``M + M^2 ((1 + c / r) (1 + common) - 1)``, where M is the sum of their means and c the sum of
+    the squares of their shares of M. It is taken as negative binomial with that variance.
     """
 
     grid: Grid
@@ -50,6 +60,7 @@ class Surface:
     size: float = np.inf
     method: str = ""
     origin: dict[str, Any] = field(default_factory=dict)
+    common: float = 0.0
 
     def __post_init__(self) -> None:
         mean = np.array(self.mean, dtype=float)
@@ -63,15 +74,21 @@ class Surface:
         if not self.size > 0:
             msg = f"a negative binomial size of {self.size} was given; expected more than 0"
             raise UsageError(msg)
+        if not (np.isfinite(self.common) and self.common >= 0):
+            msg = f"a variance of {self.common} was given for the common factor; expected a number of at least 0"
+            raise UsageError(msg)
         mean.setflags(write=False)
         object.__setattr__(self, "mean", mean)
 
     @property
+    def cell_size(self) -> float:
+        """Negative binomial size of a cell's count by itself: its own scatter and the common factor's."""
+        return _size(1.0, self.size, self.common)
+
+    @property
     def distribution(self) -> Any:
         """The frozen scipy distribution of each cell's count: Poisson, or a negative binomial."""
-        if np.isinf(self.size):
-            return stats.poisson(self.mean)
-        return stats.nbinom(self.size, self.size / (self.size + self.mean))
+        return _distribution(self.mean, self.cell_size)
 
     def interval(self, level: float = 0.9) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Central predictive interval of the count in each cell.
@@ -90,13 +107,30 @@ class Surface:
         # scipy gives -1 as the lower end where the mean is 0.
         return np.maximum(low, 0).astype(np.int64), np.maximum(high, 0).astype(np.int64)
 
-    def total_interval(self, level: float = 0.9) -> tuple[int, int]:
-        """Predictive interval of the whole grid's count: normal, for the sum of independent cells."""
+    def total_interval(
+        self, level: float = 0.9, *, cells: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[int, int]:
+        """Central predictive interval of the count in several cells together.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+        cells : array of bool, shape (n_cells,), optional
+            Which cells; all of them when it is not given.
+
+        Returns
+        -------
+        low, high : int
+        """
         _check_level(level)
-        total = float(self.mean.sum())
-        variance = total + float(np.sum(self.mean**2)) / self.size
-        half = stats.norm.ppf(0.5 + level / 2) * np.sqrt(variance)
-        return int(np.floor(max(total - half, 0))), int(np.ceil(total + half))
+        mean = self.mean if cells is None else self.mean[cells]
+        total = float(mean.sum())
+        if total == 0:
+            return 0, 0
+        size = _size(float(np.sum((mean / total) ** 2)), self.size, self.common)
+        low, high = _distribution(total, size).interval(level)
+        return int(low), int(high)
 
     def order(self, *, seed: int = 0) -> npt.NDArray[np.int64]:
         """Cells from the highest mean to the lowest, shape (n_cells,).
@@ -179,6 +213,19 @@ class Surface:
         )
         table: str = self.frame.nsmallest(10, "rank").to_html(index=False, float_format=lambda v: f"{v:.2f}")
         return head + table
+
+
+def _size(concentration: float, size: float, common: float) -> float:
+    """Size of the negative binomial of a sum; `concentration` is the sum of its squared shares, 1 for one cell."""
+    excess = (1 + concentration / size) * (1 + common) - 1
+    # Below, it can't be told from Poisson, and the arithmetic would lose its digits.
+    return 1 / excess if excess > 1e-9 else float(np.inf)
+
+
+def _distribution(mean: float | Floats, size: float) -> Any:
+    if np.isinf(size):
+        return stats.poisson(mean)
+    return stats.nbinom(size, size / (size + mean))
 
 
 def _check_level(level: float) -> None:

@@ -70,7 +70,7 @@ class Covered:
     ----------
     expected : float
     low, high : int
-        Predictive interval of the reports in the chosen places, cells taken as independent.
+        Predictive interval of the reports in the chosen places together.
     level : float
     share_of_expected, share_of_area : float
         0 to 1.

@@ -21,7 +21,6 @@ from peelian.methods.surface import Surface
 from peelian.places.counts import Counts
 from peelian.places.crs import transform
 from peelian.places.grid import Grid
-from peelian.response.interval import sum_interval
 from peelian.response.options import options_for
 from peelian.response.place import Covered, LeftOut, Place
 from peelian.response.reasons import past_of, reason
@@ -134,7 +133,7 @@ class Plan:
     def covered(self) -> Covered:
         """How much of the expected reports falls in the chosen places."""
         chosen, total = self.surface.mean[self.attended], float(self.surface.mean.sum())
-        low, high = sum_interval(chosen, self.surface.size, self.level)
+        low, high = self.surface.total_interval(self.level, cells=self.attended)
         area, whole = float(self.grid.area[self.attended].sum()), float(self.grid.area.sum())
         expected = float(chosen.sum())
         share = expected / total if total > 0 else 0.0

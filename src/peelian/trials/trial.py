@@ -289,7 +289,7 @@ def _score(
         seconds.append(time.perf_counter() - start)
         likelihood = metrics.log_likelihood(observed, surface.mean)
         even = metrics.log_likelihood(observed, metrics.uniform_map(surface.mean, area))
-        crps = metrics.crps(observed, surface.mean, surface.size)
+        crps = metrics.crps(observed, surface.mean, surface.cell_size)
         for fraction in fractions:
             chosen = surface.top(fraction=fraction)
             taken = float(area[chosen].sum())
