@@ -225,7 +225,7 @@ def test_a_partition_that_loses_its_last_row_is_taken_off(
     keeper.put(write_csv([slmpd()], "a.csv"))
     staged = keeper.put(write_csv([slmpd(Count="-1", CodedMonth="2017-06")], "b.csv"))
     assert staged.removed == ("incidents/source=slmpd/month=2017-03/import-1.parquet",)
-    assert staged.added == ("cancelled/import-2.parquet",)
+    assert staged.added == ("cancelled/source=slmpd/import-2.parquet",)
     assert keeper.store.table().count().execute() == 0
 
 
@@ -243,6 +243,19 @@ def test_corrections_do_not_reach_over_sources(
     report = keeper.put(write_csv([slmpd(Count="-1")], "slmpd.csv")).report
     assert report.quarantined_by_reason == {"correction_without_row": 1}
     assert len(keeper.ids()) == 1
+
+
+def test_an_id_that_one_source_cancelled_is_another_s_own(
+    keeper: Keeper, write_csv: Write, slmpd: Make, chicago: Make
+) -> None:
+    keeper.put(write_csv([slmpd()], "a.csv"))
+    keeper.put(write_csv([slmpd(Count="-1", CodedMonth="2017-06")], "b.csv"))
+    (name,) = (name for name in keeper.files if name.startswith("cancelled/"))
+    gone = pq.read_table(keeper.root / name)["id"].to_pylist()
+    assert len(gone) == 2
+    same = write_csv([chicago(ID=gone[0], **{"X Coordinate": "1168000"})], "chicago.csv")
+    report = keeper.put(same, crs="ESRI:102696").report
+    assert report.duplicates == 0
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

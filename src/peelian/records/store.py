@@ -4,7 +4,7 @@ On disk, under the root::
 
     incidents/source=slmpd/month=2017-03/IMPORT.parquet    the incidents, one folder a source and month
     quarantine/IMPORT.parquet                              rows set aside, and why
-    cancelled/IMPORT.parquet                               ids that corrections cancelled, and of the corrections
+    cancelled/source=slmpd/IMPORT.parquet                  ids that corrections cancelled, and of the corrections
 
 The store never decides what is visible. It is given a list of files, and reads these only; :meth:`IncidentStore.stage`
 writes new files beside them and says what the list should become. The caller changes its list in one transaction
@@ -191,7 +191,7 @@ class IncidentStore:
         stored = self._visible(_INCIDENTS, source=source)
         if stored:
             connection.execute(f"CREATE TEMP VIEW stored_before AS SELECT * FROM {_files_sql(stored)}")
-        cancelled = self._visible(_CANCELLED)
+        cancelled = self._visible(_CANCELLED, source=source)
         if cancelled:
             connection.execute(f"CREATE TEMP VIEW cancelled AS SELECT id FROM {_files_sql(cancelled)}")
 
@@ -392,7 +392,8 @@ class _Writer:
         if not self._count("SELECT count(*) FROM cancels"):
             return []
         ids = self.connection.sql("SELECT DISTINCT id FROM cancels ORDER BY 1").to_arrow_table()
-        return [self._put(ids.cast(_CANCELLED_SCHEMA), f"{_CANCELLED}/{self.import_id}.parquet")]
+        name = f"{_CANCELLED}/source={self.plan.source.name}/{self.import_id}.parquet"
+        return [self._put(ids.cast(_CANCELLED_SCHEMA), name)]
 
     def _count(self, statement: str) -> int:
         return int(self.connection.execute(statement).fetchall()[0][0])
