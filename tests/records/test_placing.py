@@ -94,6 +94,17 @@ def test_degrees_given_as_lengths_are_an_error() -> None:
         choose_crs("EPSG:26915", MISSOURI, lon, lat)
 
 
+def test_a_tiny_file_of_degrees_is_an_error_too() -> None:
+    with pytest.raises(CRSError, match="100% of the points look like degrees") as caught:
+        choose_crs("EPSG:26915", None, np.array([LON, LON + 0.01]), np.array([LAT, LAT]))
+    assert "EPSG:4326" in str(caught.value.hint)
+
+
+def test_one_odd_point_of_a_tiny_file_is_only_a_point() -> None:
+    for x, y in (([LON], [LAT]), ([LON, LON, 0.0], [LAT, LAT, 0.0]), ([LON, LON + 1, 5e5], [LAT, LAT, 4e6])):
+        assert choose_crs("EPSG:26915", None, np.array(x), np.array(y)) == ("EPSG:26915", "EPSG:26915")
+
+
 def test_a_target_in_degrees_is_refused() -> None:
     with pytest.raises(CRSError, match="not projected"):
         choose_crs("EPSG:4326", "EPSG:4326", np.array([LON]), np.array([LAT]))

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 _SLACK_DEGREES = 0.5
 _ROUND_TRIP = 1.0  # metres, or feet: a point that does not come back was never in the projection's domain
 _CHUNK = 500_000
-# Below so many points a wrong CRS can't be told from wrong rows.
+# Below so many points a wrong CRS can't be told from wrong rows, unless all points are wrong in the same way.
 _ENOUGH = 10
 
 
@@ -101,15 +101,16 @@ def _utm(source_crs: str, x: Floats, y: Floats) -> str:
 
 
 def _refuse_degrees(source_crs: str, x: Floats, y: Floats) -> None:
-    if not parse_crs(source_crs).is_projected or len(x) < _ENOUGH:
+    if not parse_crs(source_crs).is_projected:
         return
     real = (x != 0) | (y != 0)
-    if real.sum() < _ENOUGH:
-        return
-    like = (np.abs(x[real]) <= 180) & (np.abs(y[real]) <= 90)
-    if like.mean() > 0.5:
+    x, y = x[real], y[real]
+    like = (np.abs(x) <= 180) & (np.abs(y) <= 90)
+    # Of a few points one or two may be wrong; all of them are so only if the CRS is.
+    differ = len(x) > 0 and bool(np.any((x != x[0]) | (y != y[0])))
+    if (differ and like.all()) or (len(x) >= _ENOUGH and like.mean() > 0.5):
         msg = (
-            f"{like.mean():.0%} of the points look like degrees (the first is {x[real][0]:g}, {y[real][0]:g}), "
+            f"{like.mean():.0%} of the points look like degrees (one is {x[like][0]:g}, {y[like][0]:g}), "
             f"but they were given in {source_crs} ({parse_crs(source_crs).name}), whose unit is a length"
         )
         raise CRSError(msg, hint="source_crs='EPSG:4326' if they are longitude and latitude")
