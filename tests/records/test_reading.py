@@ -427,6 +427,29 @@ def test_daylight_saving_in_chicago(write_csv: Write, slmpd: Make, now: dt.datet
     assert (reading.report.dst_nonexistent, reading.report.dst_ambiguous) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("occurred", "reported", "kept"),
+    [
+        ("2017-11-05 01:50", "2017-11-05 01:10", True),  # ten past one, the second time
+        ("2017-11-05T06:50:00Z", "2017-11-05T07:10:00Z", True),  # so it says itself
+        ("2017-11-05 01:50", "2017-11-05T07:10:00Z", True),
+        ("2017-11-05 01:50", "2017-11-05 00:55", False),  # before the hour that is repeated
+        ("2017-11-05 02:05", "2017-11-05 01:10", False),  # after it, both times
+        ("2017-11-05 01:50", "2016-11-06 01:10", False),  # another year's
+        ("2017-11-12 01:50", "2017-11-12 01:10", False),
+    ],
+)
+@pytest.mark.parametrize("field", ["reported", "occurred_to"])
+def test_the_repeated_hour_of_autumn(
+    tmp_path: Path, field: str, occurred: str, reported: str, kept: bool
+) -> None:
+    frame = city(3, ts=[occurred, "2017-01-01 10:10", "2017-01-01 10:11"], then=[reported, "", ""])
+    frame.to_csv(tmp_path / "city.csv", index=False)
+    report = mapped(tmp_path / "city.csv", mapping=MAPPING | {field: "then"}, zone="America/Chicago").report
+    reason = "from_after_to" if field == "occurred_to" else "occurred_after_reported"
+    assert report.quarantined_by_reason == ({} if kept else {reason: 1})
+
+
 def test_daylight_saving_in_london(tmp_path: Path) -> None:
     times = ["2022-03-27 01:30", "2022-03-27T00:30:00Z", "2022-10-30 01:30", "2022-10-30T00:30:00Z"]
     frame = city(12).head(4).assign(ts=times, x_m=530_000.0, y_m=180_000.0)

@@ -253,17 +253,21 @@ def _settle_times(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             else f"{name}_res"
         )
         if midnight[name] or name not in plan.positions:
-            select.append(f"{name}, {resolution} {name}_res, false {name}_gap, false {name}_twice")
+            select.append(
+                f"{name}, {resolution} {name}_res, false {name}_gap, false {name}_twice, false {name}_fold"
+            )
             continue
         change = f"change_{name}"
         select.append(
-            f"{name} + to_seconds(coalesce({change}.shift, 0)) {name}, {resolution} {name}_res,"
-            f" coalesce({change}.gap, false) {name}_gap, coalesce(NOT {change}.gap, false) {name}_twice"
+            f"{name} + to_seconds(CASE WHEN {name}_naive THEN coalesce({change}.shift, 0) ELSE 0 END) {name},"
+            f" {resolution} {name}_res, coalesce({name}_naive AND {change}.gap, false) {name}_gap,"
+            f" coalesce({name}_naive AND NOT {change}.gap, false) {name}_twice,"
+            f" coalesce(NOT {change}.gap, false) {name}_fold"
         )
         joins.append(
             f"LEFT JOIN clock_changes {change} ON {change}.day = CAST({name} AS DATE)"
             f' AND {name} >= {change}."start" AND {name} < {change}."end"'
-            f" AND {name}_naive AND {name}_res = 'minute'"
+            f" AND {name}_res = 'minute'"
         )
     rest = ", ".join(f"{name}, {name}_res, {name}_naive" for name in _TIMES)
     connection.execute(
@@ -361,8 +365,8 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> No
     reasons = f"""CASE WHEN occurred_from IS NULL THEN 'no_time'
         WHEN occurred_from < TIMESTAMP {literal(plan.earliest.isoformat(sep=" "))} THEN 'too_old'
         WHEN occurred_from > TIMESTAMP {literal(plan.now.isoformat(sep=" "))} THEN 'future'
-        WHEN {_end_of("occurred_to")} < occurred_from THEN 'from_after_to'
-        WHEN {_end_of("reported")} < occurred_from THEN 'occurred_after_reported'
+        WHEN {_before("occurred_to")} THEN 'from_after_to'
+        WHEN {_before("reported")} THEN 'occurred_after_reported'
         WHEN xs IS NULL OR ys IS NULL OR {_nowhere(plan)} THEN 'no_place'
         WHEN place_reason <> '' THEN place_reason END"""
     connection.execute(
@@ -377,6 +381,16 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) -> No
     for name in ("timed", "points", "ids", "kinds"):
         connection.execute(f"DROP TABLE {name}")
     connection.execute("DROP TABLE IF EXISTS rare_types")
+
+
+def _before(name: str) -> str:
+    """Whether a time must have been before the time of occurrence.
+
+    In the hour that autumn repeats, ten past the second time comes after ten to the first time. That is so even of
+    times that came with an offset, since what is kept of them is the clock's reading.
+    """
+    repeated = f"{name}_fold AND occurred_from_fold AND occurred_from < {name} + INTERVAL 1 DAY"
+    return f"{_end_of(name)} < occurred_from AND NOT ({repeated})"
 
 
 def _end_of(name: str) -> str:
