@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,59 @@ def test_an_amended_plan_is_measured_again(acting: Opener, audited: str) -> None
     assert acting().latest("plan")["state"] == "amended"
     publish(acting())
     assert gone not in (acting().folder / "public" / "index.html").read_text()
+
+
+def test_what_is_shown_of_an_amendment_is_the_amended_plan(acting: Opener, audited: str) -> None:
+    gone = acting().result(audited)["places"][0]["cell"]
+    done = decide(acting("commander"), "amend", reason=REASON, remove=[gone])
+    shown = acting().page(done.run, "shown.html").read_text()
+    ratio = next(f for f in done.result["audit"]["findings"] if f["id"] == "exposure_ratio/plan/Black")[
+        "value"
+    ]
+    assert f"{ratio:.2f}" in shown
+
+
+def test_a_plan_beyond_the_limit_can_be_refused_or_amended_only(acting: Opener, planned: str) -> None:
+    config = acting().folder / "peelian.toml"
+    text = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 1.0")
+    text = text.replace('max_ratio_set_by = ""', 'max_ratio_set_by = "the board"')
+    config.write_text(text.replace('max_ratio_set_at = ""', 'max_ratio_set_at = "2016-01-01"'))
+    assert audit(acting()).result["passes"] is False
+    with pytest.raises(RefusedError, match="limit"):
+        decide(acting("commander"), "approve", reason=REASON)
+    with pytest.raises(RefusedError, match="limit"):
+        decide(
+            acting("commander"),
+            "amend",
+            reason=REASON,
+            remove=[acting().result(planned)["places"][0]["cell"]],
+        )
+    assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["state"] == "refused"
+
+
+def test_a_limit_that_was_set_after_the_plan_is_no_limit(acting: Opener, planned: str) -> None:
+    config = acting().folder / "peelian.toml"
+    text = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 9.0")
+    text = text.replace('max_ratio_set_by = ""', 'max_ratio_set_by = "the board"')
+    config.write_text(text.replace('max_ratio_set_at = ""', 'max_ratio_set_at = "2999-01-01"'))
+    with pytest.raises(UsageError, match="set before"):
+        audit(acting())
+
+
+def test_an_import_in_the_meantime_doesn_t_stop_a_decision(
+    acting: Opener, audited: str, tmp_path: Path
+) -> None:
+    def weekly(name: str) -> None:
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"when,kind,east,north\n2016-12-30 10:0{name},Burglary,740000,4280000\n")
+        fields = {"occurred_from": "when", "category": "kind", "x": "east", "y": "north"}
+        assert import_records(acting(), path, mapping=fields).result["stored"] == 1
+
+    weekly("1")
+    decide(acting("commander"), "approve", reason=REASON)
+    weekly("2")
+    publish(acting())
+    verify_ledger(acting())
 
 
 def test_an_amendment_to_an_unknown_place_changes_nothing(acting: Opener, audited: str) -> None:
@@ -176,6 +230,12 @@ def test_without_areas_burden_is_said_to_be_unmeasured(
     found = audit(Workspace(folder)).result
     assert found["measured"] is False
     assert "residents" in found["why_not"]
+    with pytest.raises(RefusedError, match="burden"):
+        decide(Workspace(folder, role="commander"), "approve", reason=REASON)
+    assert (
+        decide(Workspace(folder, role="commander"), "refuse", reason=REASON).result["decision"]["state"]
+        == "refused"
+    )
 
 
 def test_steward_runs_the_system_and_sees_no_result(acting: Opener, one_year: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from peelian.errors import CRSError, DataError, ResolutionError, SourceError, UsageError
+from peelian.errors import ConfigError, CRSError, DataError, ResolutionError, SourceError, UsageError
 from peelian.workspace import Workspace
 from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
@@ -62,7 +62,7 @@ def test_a_table_of_one_s_own_overrides_categories(bare: Path, tmp_path: Path) -
     assert import_records(Workspace(bare), path, mapping=MAP).result["unmapped"] == {"Zig-zagging": 1}
     (bare / "own.csv").write_text("pattern,category,officer_initiated\nzig-zagging,disorder,false\n")
     config = bare / "peelian.toml"
-    text = config.read_text().replace("# categories = {}", 'categories = { mapping = "own.csv" }')
+    text = config.read_text().replace("# categories = {}", 'categories = { mapped = "own.csv" }')
     config.write_text(text)
     again = write(tmp_path / "more.csv", [("2024-05-02 10:00", "Zig-zagging", 740000, 4280000)])
     report = import_records(Workspace(bare), again, mapping=MAP).result
@@ -70,8 +70,48 @@ def test_a_table_of_one_s_own_overrides_categories(bare: Path, tmp_path: Path) -
     assert report["unmapped"] == {}
 
 
+def test_a_table_overrides_a_recognised_source(tmp_path: Path, one_year: Path) -> None:
+    init(tmp_path / "city", crs="EPSG:26915", zone="America/Chicago")
+    (tmp_path / "city" / "own.csv").write_text("pattern,category,officer_initiated\n05*,robbery,false\n")
+    config = tmp_path / "city" / "peelian.toml"
+    whole = config.read_text()
+    config.write_text(whole.replace("# categories = {}", 'categories = { slmpd = "own.csv" }'))
+    report = import_records(Workspace(tmp_path / "city"), one_year).result
+    assert "burglary" not in report["categories"]
+    assert report["categories"]["robbery"] > 4000
+    for wrong, told in (('{ slmpdd = "own.csv" }', "slmpdd"), ('{ slmpd = "none.csv" }', "none.csv")):
+        config.write_text(whole.replace("# categories = {}", f"categories = {wrong}"))
+        with pytest.raises(ConfigError, match=told):
+            import_records(Workspace(tmp_path / "city"), one_year)
+
+
+def test_two_named_mappings_don_t_share_their_ids(bare: Path, tmp_path: Path) -> None:
+    lines = []
+    for name in ("calls", "shots"):
+        lines += [
+            "",
+            f"[records.map.{name}]",
+            'id = "no"',
+            *(f'{field} = "{column}"' for field, column in MAP.items()),
+        ]
+    config = bare / "peelian.toml"
+    config.write_text(config.read_text() + "\n".join(lines) + "\n")
+    for name, kind in (("calls", "Burglary"), ("shots", "Robbery")):
+        path = tmp_path / f"{name}.csv"
+        rows = [(i, f"2024-05-0{i} 10:00", kind, 740000 + i, 4280000) for i in range(1, 6)]
+        report = import_records(
+            Workspace(bare), write(path, rows, "no,when,kind,east,north"), source=name
+        ).result
+        assert (report["source"], report["stored"], report["duplicates"]) == (name, 5, 0)
+
+
+def test_a_folder_is_no_file(bare: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="it is a folder"):
+        import_records(Workspace(bare), tmp_path)
+
+
 def test_a_source_in_another_zone_is_pointed_out(tmp_path: Path, one_year: Path) -> None:
-    init(tmp_path / "city", crs="EPSG:26915")
+    init(tmp_path / "city", crs="EPSG:26915", zone="UTC")
     report = import_records(Workspace(tmp_path / "city"), one_year).result
     assert any("America/Chicago" in warning and "UTC" in warning for warning in report["warnings"])
 

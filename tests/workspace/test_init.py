@@ -9,7 +9,7 @@ import pytest
 from shapely import box
 
 from peelian.demo_data import stlouis_areas
-from peelian.errors import CRSError, DataError, UsageError
+from peelian.errors import CRSError, DataError, RefusedError, UsageError
 from peelian.workspace import Workspace, load_config
 from peelian.workspace.init import init
 from peelian.workspace.ledger import entries, verify_ledger
@@ -86,6 +86,33 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="empty folder"):
         init(tmp_path, crs="EPSG:26915")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_refusal_leaves_an_empty_folder_empty(tmp_path: Path) -> None:
+    (tmp_path / "city").mkdir()
+    with pytest.raises(UsageError):
+        init(tmp_path / "city", zone="Nowhere/Land")
+    with pytest.raises(RefusedError):
+        init(tmp_path / "city", role="public")
+    assert not list((tmp_path / "city").iterdir())
+    assert [p.name for p in tmp_path.iterdir()] == ["city"]
+
+
+def test_a_shapefile_is_read_with_its_parts_and_gives_the_crs(tmp_path: Path) -> None:
+    areas = geopandas.read_parquet(stlouis_areas()).to_crs("EPSG:4326")
+    (tmp_path / "gis").mkdir()
+    areas[["area_id", "name", "white", "black", "geometry"]].to_file(tmp_path / "gis" / "areas.shp")
+    init(
+        tmp_path / "city",
+        areas=tmp_path / "gis" / "areas.shp",
+        area_id="area_id",
+        population={"White": "white"},
+    )
+    workspace = Workspace(tmp_path / "city")
+    assert workspace.crs == "EPSG:32615"
+    assert workspace.areas is not None
+    assert workspace.areas.population == ("White",)
+    assert list(workspace.areas.frame.columns) == ["area_id", "name", "White", "geometry"]
 
 
 def test_an_empty_folder_will_do(tmp_path: Path) -> None:

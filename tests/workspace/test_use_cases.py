@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from peelian.errors import NotEnoughDataError, PeelianError, UsageError
+from peelian.errors import ConfigError, NotEnoughDataError, UsageError
 from peelian.methods import CountMap
 from peelian.workspace import Workspace
 from peelian.workspace.audit import audit
 from peelian.workspace.forecast import counts_behind, forecast, load_surface
 from peelian.workspace.history import history
+from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.plan import plan, rebuild_plan
 from peelian.workspace.quality import quality
 from peelian.workspace.status import status
@@ -39,7 +43,7 @@ def test_a_stored_surface_is_what_was_forecast(acting: Opener) -> None:
     workspace = acting()
     again = CountMap().fit(counts_behind(workspace, run)).predict(load_surface(workspace, run).period)
     assert np.array_equal(load_surface(workspace, run).mean, again.mean)
-    assert workspace.result(run)["why_this_method"] == "no trial yet: plain counting"
+    assert workspace.result(run)["why_this_method"] == "no trial with these settings yet: plain counting"
 
 
 def test_a_plan_can_be_built_again(acting: Opener) -> None:
@@ -104,13 +108,94 @@ def test_a_trial_of_one_method_brings_counting_along(acting: Opener) -> None:
     assert all(m["seconds"] > 0 for m in found["methods"])
 
 
-def test_another_grid_makes_old_surfaces_unusable_and_says_so(acting: Opener) -> None:
+def test_a_trial_with_other_settings_explores(acting: Opener) -> None:
+    few = trial(acting(), "burglary", origins=6).result
+    assert any("explores" in note for note in few["notes"])
+    assert "plain counting" in forecast(acting(), "burglary").result["why_this_method"]
+    days = trial(acting(), "burglary", period="4w", origins=8).result
+    assert any("explores" in note for note in days["notes"])
+    done = trial(acting(), "burglary")
+    assert not any("explores" in note for note in done.result["notes"])
+    assert any("2 earlier trials" in note for note in done.result["notes"])
+    assert forecast(acting(), "burglary").result["why_this_method"] == f"the verdict of {done.run}"
+
+
+def test_the_last_periods_are_left_out_where_reports_still_come_in(acting: Opener) -> None:
+    config = acting().folder / "peelian.toml"
+    config.write_text(config.read_text().replace("gap = 0", "gap = 4"))
+    found = forecast(acting(), "burglary").result
+    assert found["period"] == {"start": "2017-01-01", "end": "2017-01-08"}
+    assert found["fitted"]["trained_to"] == "2016-12-04"
+    planned = plan(acting()).run
+    assert rebuild_plan(acting(), planned).to_dict()["places"] == acting().result(planned)["places"]
+
+
+def test_a_limit_is_said_in_the_configuration_with_who_and_when(acting: Opener) -> None:
+    config = acting().folder / "peelian.toml"
+    whole = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 1.5")
+    for text in (whole, whole.replace('set_by = ""', 'set_by = "the board"')):
+        config.write_text(text)
+        with pytest.raises(ConfigError, match="audit"):
+            acting()
+
+
+def test_a_forecast_keeps_the_grid_that_it_was_made_on(acting: Opener) -> None:
     run = forecast(acting(), "burglary").run
     config = acting().folder / "peelian.toml"
     config.write_text(config.read_text().replace("cell = 250.0", "cell = 500.0"))
-    with pytest.raises(PeelianError, match="another grid") as caught:
-        plan(acting(), forecast=run)
-    assert "peelian forecast" in str(caught.value.hint)
+    assert load_surface(acting(), run).grid.cell == 250
+    assert acting().grid.cell == 500
+    planned = plan(acting(), forecast=run).run
+    assert rebuild_plan(acting(), planned).to_dict()["places"] == acting().result(planned)["places"]
+    audit(acting())
+
+
+def test_records_imported_in_one_crs_or_zone_stay_in_it(acting: Opener) -> None:
+    config = acting().folder / "peelian.toml"
+    whole = config.read_text()
+    for text in (
+        whole.replace('crs = "EPSG:26915"', 'crs = "EPSG:32615"'),
+        whole.replace('zone = "America/Chicago"', 'zone = "America/New_York"'),
+    ):
+        config.write_text(text)
+        with pytest.raises(ConfigError, match="were imported"):
+            forecast(acting(), "burglary")
+
+
+def test_without_areas_the_study_area_is_where_anything_was_reported(acting: Opener, one_year: Path) -> None:
+    from peelian.workspace.import_ import import_records
+    from peelian.workspace.init import init
+
+    folder = acting().folder.parent / "bare"
+    init(folder, cell=500)
+    import_records(Workspace(folder), one_year)
+    workspace = Workspace(folder)
+    assert (workspace.zone, workspace.crs) == ("America/Chicago", "ESRI:102696")
+    grid, incidents = workspace.grid, workspace.incidents()
+    assert np.all(grid.locate(incidents.x, incidents.y) >= 0)
+    assert len(grid) < 0.8 * grid.shape[0] * grid.shape[1]
+    found = trial(workspace, "burglary", origins=12).result
+    assert any("No study area" in note for note in found["notes"])
+
+
+def test_records_that_end_before_the_day_asked_for(acting: Opener) -> None:
+    with pytest.raises(NotEnoughDataError, match="2017-01-01"):
+        forecast(acting(), "burglary", until="2030-01-01")
+
+
+def test_a_copy_that_can_only_be_read_can_be_verified(
+    acting: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast(acting(), "burglary")
+    folder = acting().folder
+    acting().state.close()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    copy = Workspace(folder, role="public")
+    assert copy.state.read_only
+    assert verify_ledger(copy)["status"] == "verified"
+    assert status(copy)["incidents"] > 40_000
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
 
 
 def test_status_leads_from_one_step_to_the_next(acting: Opener) -> None:
@@ -127,6 +212,12 @@ def test_status_leads_from_one_step_to_the_next(acting: Opener) -> None:
     assert following() == "peelian audit"
     audit(acting())
     assert following().startswith(f"peelian decide {planned} --approve")
+
+
+def test_status_tells_the_public_no_small_numbers(acting: Opener) -> None:
+    assert status(acting("public"))["categories"] == []
+    assert status(acting("steward"))["categories"] == []
+    assert status(acting("overseer"))["categories"] != []
 
 
 def test_status_counts_what_is_there(acting: Opener) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from peelian.demo_data import stlouis_incidents
-from peelian.errors import ConfigError, LedgerError, PeelianError, RefusedError, UsageError
+from peelian.errors import CheckError, ConfigError, LedgerError, PeelianError, RefusedError, UsageError
 from peelian.workspace import Workspace
+from peelian.workspace.audit import audit
+from peelian.workspace.decide import decide
 from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import entries, verify_ledger
+from peelian.workspace.plan import plan
 from peelian.workspace.quality import quality
 from peelian.workspace.state import RecordFile
 
@@ -120,6 +125,83 @@ def test_a_changed_result_is_not_believed(acting: Opener) -> None:
         acting().result(run)
     with pytest.raises(LedgerError, match=rf"runs/{run}/result\.json is not what"):
         verify_ledger(acting("public"))
+
+
+def test_a_changed_table_is_not_believed(acting: Opener) -> None:
+    run = forecast(acting(), "burglary").run
+    path = acting().page(run, "surface.parquet")
+    table = pd.read_parquet(path)
+    table.loc[7, "expected"] = 999.0
+    table.to_parquet(path, index=False)
+    with pytest.raises(PeelianError, match="not what was stored"):
+        plan(acting())
+
+
+def test_changed_records_are_not_computed_with(acting: Opener) -> None:
+    path = max((acting().folder / "records" / "incidents").rglob("*.parquet"), key=lambda p: p.stat().st_size)
+    whole = path.read_bytes()
+    table = pd.read_parquet(path)
+    table["x"] += 250.0
+    table.to_parquet(path, index=False)
+    with pytest.raises(CheckError, match="not what was imported"):
+        forecast(acting(), "burglary")
+    with pytest.raises(CheckError, match="not what was imported"):
+        verify_ledger(acting())
+    path.write_bytes(whole)
+    assert verify_ledger(acting())["record_files_checked"] > 10
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runs SET state = 'proposed' WHERE verb = 'plan'",
+        "DELETE FROM decisions",
+        "UPDATE decisions SET body = replace(body, 'commander', 'overseer')",
+        "DELETE FROM record_files WHERE path = (SELECT min(path) FROM record_files)",
+        "DELETE FROM runs WHERE verb = 'audit'",
+        "INSERT INTO runs SELECT 'plan-0099', 99, verb, at, role, subject, category, hashes, state FROM runs LIMIT 1",
+    ],
+)
+def test_a_changed_database_is_noticed(acting: Opener, statement: str) -> None:
+    forecast(acting(), "burglary")
+    plan(acting())
+    audit(acting())
+    decide(
+        acting("commander"), "approve", reason="the hours are there, and each place has another option too"
+    )
+    verify_ledger(acting())
+    with sqlite3.connect(acting().folder / "state.db") as connection:
+        assert connection.execute(statement).rowcount > 0
+    with pytest.raises(PeelianError):
+        verify_ledger(acting())
+
+
+def test_a_lost_database_is_missed(acting: Opener) -> None:
+    folder = acting().folder
+    for path in folder.glob("state.db*"):
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(CheckError, match="state database"):
+            acting()
+
+
+def test_every_entry_says_under_which_policy_and_settings(acting: Opener) -> None:
+    quality(acting())
+    first, *_, last = entries(acting())
+    assert last["details"]["policy"] == acting().policy.digest == first["details"]["policy"]
+    assert last["details"]["config"] == first["details"]["config"]
+    config = acting().folder / "peelian.toml"
+    config.write_text(config.read_text() + "# a remark\n")
+    quality(acting())
+    assert entries(acting())[-1]["details"]["config"] != last["details"]["config"]
+
+
+def test_a_missing_key_stops_a_step_before_anything_happens(acting: Opener) -> None:
+    (acting().folder / "keys" / "ledger.key").unlink()
+    before = acting().runs()
+    with pytest.raises(PeelianError):
+        quality(acting())
+    assert acting().runs() == before
 
 
 def test_a_removed_page_is_missed(acting: Opener) -> None:

@@ -290,7 +290,7 @@ class Policy:
 def _check_known(what: str, given: str, known: tuple[str, ...]) -> None:
     if given not in known:
         msg = f"there is no {what} {given!r}; expected one of {', '.join(known)}"
-        raise UsageError(msg)
+        raise UsageError(msg, hint=f"--as {known[0]}" if what == "role" else None)
 
 
 def _read_folder(folder: Path) -> dict[str, str]:
@@ -327,7 +327,7 @@ def _restoring(folder: Path) -> str:
     """The command that writes the software's own files anew and leaves all others alone."""
     return (
         'python -c "import pathlib, peelian.charter as c; '
-        f"c.Policy.write_defaults(pathlib.Path({str(folder)!r}))\""
+        f'c.Policy.write_defaults(pathlib.Path({str(folder)!r}))"'
     )
 
 

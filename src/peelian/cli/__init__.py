@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
+STOPPED = "stopped; nothing half-done was kept"
 INTERRUPTED = 130  # what Typer exits with after Ctrl-C
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from typer.exceptions import TyperException
 
     from peelian.cli.app import app
-    from peelian.cli.report import report_error, report_fault
+    from peelian.cli.report import report_error
     from peelian.errors import PeelianError, UsageError
 
     as_json = "--json" in given
@@ -41,13 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(report_error(usage, as_json=as_json))
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("stopped; nothing half-done was kept", file=sys.stderr)
+            print(STOPPED, file=sys.stderr)
         raise
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not our fault, and not worth a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except RuntimeError as fault:
+        if "interrupt" not in str(fault).lower():
+            sys.exit(_fault(fault, as_json=as_json))
+        print(STOPPED, file=sys.stderr)  # Ctrl-C within a query
+        sys.exit(INTERRUPTED)
     except Exception as fault:  # the last line of defence: the promise is "no traceback reaches a user"
-        if os.environ.get("PEELIAN_TRACEBACK"):
-            raise
-        sys.exit(report_fault(fault, as_json=as_json))
+        sys.exit(_fault(fault, as_json=as_json))
+
+
+def _fault(fault: Exception, *, as_json: bool) -> int:
+    from peelian.cli.report import report_fault
+
+    if os.environ.get("PEELIAN_TRACEBACK"):
+        raise fault
+    return report_fault(fault, as_json=as_json)

@@ -11,7 +11,7 @@ import typer
 from peelian.cli import render
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping
 from peelian.cli.report import Bar
-from peelian.errors import UsageError
+from peelian.errors import CheckError, UsageError
 
 __all__ = ["app"]
 
@@ -63,7 +63,12 @@ def init_(
     ] = None,
     cell: Annotated[str, typer.Option(help="Side of a grid cell: 250, '250 m', '500 ft'.")] = "250 m",
     agency: Annotated[str | None, typer.Option(help="Name of the agency.")] = None,
-    zone: Annotated[str, typer.Option(help="IANA time zone of the agency, such as America/Chicago.")] = "UTC",
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            help="IANA time zone of the agency, such as America/Chicago; else chosen by the first import."
+        ),
+    ] = None,
     areas: Annotated[
         Path | None,
         typer.Option(help="Polygons of the study area: GeoJSON, GeoParquet, GeoPackage, shapefile."),
@@ -239,6 +244,8 @@ def audit(
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, plan=plan)
     _show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
+    if done.result.get("passes") is False:
+        raise typer.Exit(CheckError.exit_code)
 
 
 @app.command()

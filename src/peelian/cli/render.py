@@ -46,21 +46,16 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str 
 def made(folder: Path, result: dict[str, Any]) -> str:
     """After ``init``."""
     crs = result["crs"] or "chosen by the first import"
-    lines = [
-        f"made the workspace {folder}: CRS {crs}, cells of {result['cell_m']:g} m, times in {result['zone']}"
-    ]
+    zone = result["zone"] or "the zone of the first import"
+    lines = [f"made the workspace {folder}: CRS {crs}, cells of {result['cell_m']:g} m, times in {zone}"]
     lines += [_wrap(note) for note in result["notes"]]
-    if result["zone"] == "UTC":
-        lines.append(
-            _wrap("times are taken as UTC; for civil time set [agency] zone in peelian.toml before importing")
-        )
     return "\n".join([*lines, f"next: peelian import FILE --workspace {folder}"])
 
 
 def imported(result: dict[str, Any]) -> str:
     """After ``import``: every row accounted for."""
     lines = [
-        f"{result['file']} read as {result['source']}",
+        f"{result['file']} read as {result['source']}, places in {result['crs']}, times in {result['zone']}",
         (
             f"  {result['rows_in']:,} rows = {result['stored']:,} stored + {result['duplicates']:,} duplicates "
             f"+ {result['corrections']:,} corrections + {result['quarantined']:,} quarantined"

@@ -36,7 +36,7 @@ def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: boo
             )
         )
         return code
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     console.print("error: ", style="bold red", end="")
     console.print(message, markup=False)
     if hint:
@@ -59,7 +59,7 @@ def report_fault(fault: Exception, *, as_json: bool) -> int:
         return _write(
             "OSError", message, "check the disk's free space and the folder's permissions", 1, as_json=as_json
         )
-    message = f"a fault inside peelian ({type(fault).__name__}: {fault}); the workspace is as it was before"
+    message = f"a fault inside peelian ({type(fault).__name__}: {fault}); nothing half-done was kept"
     hint = "run it again with PEELIAN_TRACEBACK=1 in the environment, and report what it prints"
     return _write(type(fault).__name__, message, hint, 1, as_json=as_json)
 

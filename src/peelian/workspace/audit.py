@@ -27,6 +27,7 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
 
     with workspace.writing():
         source = workspace.latest("plan", plan)
+        _check_set_before(workspace, source)
         found = audit_plan(workspace, rebuild_plan(workspace, source["id"]))
         result = {"plan": source["id"], **found, "origin": workspace.origin()}
         return workspace.commit(
@@ -39,7 +40,17 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         )
 
 
-def audit_plan(workspace: Workspace, plan: Plan) -> dict[str, Any]:
+def _check_set_before(workspace: Workspace, source: dict[str, Any]) -> None:
+    settings = workspace.config.audit
+    if settings.max_ratio is not None and settings.max_ratio_set_at > source["at"][:10]:
+        msg = (
+            f"the limit of {settings.max_ratio:g} was set on {settings.max_ratio_set_at}, after {source['id']} was "
+            "made; a limit is set before the result is seen"
+        )
+        raise UsageError(msg, hint="peelian plan, then audit that")
+
+
+def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None) -> dict[str, Any]:
     """Exposure by group of a plan, of the count map under the same rules, of equal and of by-population coverage."""
     settings = workspace.config.audit
     areas = workspace.areas
@@ -54,19 +65,19 @@ def audit_plan(workspace: Workspace, plan: Plan) -> dict[str, Any]:
     if reference not in groups:
         msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
         raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
-    population = population_by_cell(areas, workspace.grid)
-    counting = plan.baseline or plan
+    population = population_by_cell(areas, plan.grid)
+    counting = plan.baseline or counting or plan
     threshold = None
     if settings.max_ratio is not None:
         threshold = Threshold(settings.max_ratio, settings.max_ratio_set_by, settings.max_ratio_set_at)
     found: ExposureAudit = exposure_audit(
         plan.hours,
-        grid=workspace.grid,
+        grid=plan.grid,
         population=population,
         reference=reference,
         comparisons={
             "count_map": counting.hours,
-            "equal_coverage": equal_hours(workspace.grid, plan.hours_used),
+            "equal_coverage": equal_hours(plan.grid, plan.hours_used),
             "by_population": hours_by_population(population, plan.hours_used),
         },
         block_km=settings.block_km,

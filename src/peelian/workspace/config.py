@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from peelian.errors import ConfigError, UsageError
 from peelian.units import Frequency
@@ -29,18 +30,17 @@ class Agency(_Section):
     """Who keeps the workspace."""
 
     name: str = "An agency without a name"
-    zone: str = "UTC"
+    zone: str | None = None
     contact: str = ""
     attribution: str = ""
     demonstration: bool = False
 
     @field_validator("zone")
     @classmethod
-    def _known(cls, zone: str) -> str:
-        if zone not in available_timezones():
+    def _known(cls, zone: str | None) -> str | None:
+        if zone is not None and zone not in available_timezones():
             msg = f"{zone!r} is no time zone of the IANA database; write it as America/Chicago"
             raise ValueError(msg)
-        ZoneInfo(zone)
         return zone
 
 
@@ -96,9 +96,18 @@ class Audit(_Section):
     reference: str | None = None
     block_km: Positive = 1.0
     replicates: int = Field(default=2000, ge=100)
-    max_ratio: float | None = Field(default=None, gt=0)
+    max_ratio: float | None = Field(default=None, ge=1)
     max_ratio_set_by: str = ""
     max_ratio_set_at: str = ""
+
+    @model_validator(mode="after")
+    def _said_by_whom_and_when(self) -> Self:
+        if self.max_ratio is not None:
+            if not self.max_ratio_set_by.strip():
+                msg = "max_ratio needs max_ratio_set_by: the body that set it"
+                raise ValueError(msg)
+            date.fromisoformat(self.max_ratio_set_at)
+        return self
 
 
 class Publish(_Section):
@@ -116,7 +125,7 @@ class Roles(_Section):
 class State(_Section):
     """Where runs, decisions and the outbox are kept."""
 
-    url: str = "sqlite:///state.db"
+    url: str = Field(default="sqlite:///state.db", pattern=r"^sqlite:///[^:]")
 
 
 class Ledger(_Section):

@@ -7,10 +7,12 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from peelian.charter import Decision
+from peelian.publish import bulletin
 from peelian.workspace.audit import audit_plan
 from peelian.workspace.evidence import gather
+from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import rebuild_plan
-from peelian.workspace.workspace import Outcome, Workspace, sha256_of
+from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["decide"]
 
@@ -48,19 +50,18 @@ def decide(
     with workspace.writing():
         source = workspace.latest("plan", plan)
         name = source["id"]
-        audits = [row for row in workspace.runs("audit") if row["subject"] == name]
-        resource = {
-            "kind": "plan",
-            "id": name,
-            "author_role": source["role"],
-            "state": source["state"],
-            "burden_measured": bool(audits),
-        }
-        demonstration = workspace.config.agency.demonstration
-        circumstances = {"choice": action, "automated": automated, "demonstration": demonstration}
-        workspace.require("decide", resource, circumstances)
+        audits = [workspace.result(row["id"]) for row in workspace.runs("audit") if row["subject"] == name]
+        result: dict[str, Any] = {"plan_run": name}
+        audit = audits[-1] if audits else None
+        if action == "amend" and audit is not None and (remove or add):
+            before = rebuild_plan(workspace, name)
+            amended = before.amend(remove=list(remove), add=list(add))
+            audit = audit_plan(workspace, amended, counting=before)
+            result |= {"plan": amended.to_dict(), "audit": audit}
+        _ask(workspace, source, action, audit, automated=automated)
         run = workspace.new_run("decide")
-        pages, result = _shown(workspace, name)
+        # What is decided on is what is shown: of an amendment, the amended plan with its own burden.
+        page = bulletin(gather(workspace, name, planned=result.get("plan"), audit=audit))
         now = workspace.now().astimezone(UTC)
         decision = Decision.make(
             id=run,
@@ -71,7 +72,7 @@ def decide(
             reason=reason,
             removed=tuple(remove),
             added=tuple(add),
-            shown={page: sha256_of(text.encode()) for page, text in pages.items()},
+            shown={"shown.html": sha256_of(page.encode())},
             shown_copy=f"runs/{run}/shown.html",
             decided_at=now,
             expires_at=now + timedelta(days=workspace.config.plan.expires_days),
@@ -79,23 +80,36 @@ def decide(
             demonstration=automated,
         )
         result["decision"] = decision.to_dict()
-        if action == "amend":
-            amended = rebuild_plan(workspace, name).amend(remove=list(remove), add=list(add))
-            result["plan"] = amended.to_dict()
-            result["audit"] = audit_plan(workspace, amended)
         return workspace.commit(
             run,
             result,
             subject=name,
             category=source["category"],
-            pages=pages,
+            pages={"shown.html": page},
             decision=decision.to_dict(),
             run_states={name: decision.state},
             details={"plan": name, "action": action, "state": decision.state},
         )
 
 
-def _shown(workspace: Workspace, plan: str) -> tuple[dict[str, str], dict[str, Any]]:
-    from peelian.publish import bulletin
-
-    return {"shown.html": bulletin(gather(workspace, plan))}, {"plan_run": plan}
+def _ask(
+    workspace: Workspace,
+    source: dict[str, Any],
+    action: str,
+    audit: dict[str, Any] | None,
+    *,
+    automated: bool,
+) -> None:
+    resource = {
+        "kind": "plan",
+        "id": source["id"],
+        "author_role": source["role"],
+        "state": source["state"],
+        "burden_measured": bool(audit and audit["measured"]),
+    }
+    if audit and audit.get("passes") is not None:
+        resource["within_limit"] = audit["passes"]
+    demonstration = workspace.config.agency.demonstration
+    workspace.require(
+        "decide", resource, {"choice": action, "automated": automated, "demonstration": demonstration}
+    )

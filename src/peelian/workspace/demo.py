@@ -77,7 +77,7 @@ def run_demo(
         population={"White": "white", "Black": "black"},
         sections={
             "agency": {"demonstration": True, "attribution": ATTRIBUTION},
-            "forecast": {"origins": 104},
+            "forecast": {"origins": 52},
             "audit": {"reference": "White"},
         },
     )

@@ -4,65 +4,86 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from peelian.charter import Ledger
-from peelian.places import Period
-from peelian.publish import Evidence, reported_by_area
-from peelian.workspace.forecast import counts_behind, load_surface
-from peelian.workspace.history import training_incidents
+from peelian.places import Periods
+from peelian.publish import Evidence
+from peelian.units import Frequency
+from peelian.workspace.forecast import load_surface, past_year
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["gather"]
 
 
-def gather(workspace: Workspace, plan: str, *, decision: dict[str, Any] | None = None) -> Evidence:
-    """Everything that is known about a plan, from the import of its records to the decision on it."""
-    planned = workspace.result(plan)
-    forecast = workspace.result(planned["forecast"])
+def gather(
+    workspace: Workspace,
+    plan: str,
+    *,
+    planned: dict[str, Any] | None = None,
+    audit: dict[str, Any] | None = None,
+    decision: dict[str, Any] | None = None,
+) -> Evidence:
+    """Everything that is known about a plan, from the import of its records to the decision on it.
+
+    All of it is read from what was stored with the runs, so that an import in the meantime changes nothing.
+
+    Parameters
+    ----------
+    planned, audit : dict, optional
+        An amended plan and its audit, in place of those stored.
+    decision : dict, optional
+        The decision on it.
+    """
+    stored = workspace.result(plan)
+    source = stored["forecast"]
+    forecast = workspace.result(source)
     trial_run = (forecast["verdict"] or {}).get("trial")
-    audits = [row for row in workspace.runs("audit") if row["subject"] == plan]
-    audit = workspace.result(audits[-1]["id"]) if audits else None
-    if decision is not None and "plan" in decision:  # amended: the plan and the burden that were decided on
-        planned, audit = decision["plan"], decision["audit"]
-    qualities = workspace.runs("quality")
-    runs = {"plan": plan, "forecast": planned.get("forecast"), "trial": trial_run}
-    runs |= {
-        "audit": audits[-1]["id"] if audits else None,
-        "quality": qualities[-1]["id"] if qualities else None,
+    audits = [row["id"] for row in workspace.runs("audit") if row["subject"] == plan]
+    if audit is None and planned is None and audits:
+        audit = workspace.result(audits[-1])
+    qualities = [row["id"] for row in workspace.runs("quality")]
+    weekly = workspace.table(source, "weekly")
+    surface = load_surface(workspace, source)
+    runs = {
+        "forecast": source,
+        "trial": trial_run,
+        "plan": plan,
+        "audit": audits[-1] if audits else None,
+        "quality": qualities[-1] if qualities else None,
     }
+    frequency = Frequency.parse(forecast["fitted"]["frequency"])
     agency = workspace.config.agency
-    category = forecast["category"]
-    counts = counts_behind(workspace, workspace.result(plan)["forecast"])
-    year = counts.last(max(round(365.2425 / counts.periods.frequency.days), 1)).periods
-    reported = None
-    if workspace.areas is not None:
-        past = training_incidents(workspace, category).where(start=str(year.start), end=str(year.end))
-        reported = reported_by_area(past, workspace.areas)
-    weekly = pd.DataFrame({"start": counts.periods.edges[:-1].astype(str), "reported": counts.by_period})
     return Evidence(
         agency=agency.name,
-        zone=agency.zone,
+        zone=workspace.zone,
         contact=agency.contact,
         attribution=agency.attribution,
         demonstration=agency.demonstration,
-        category=category,
+        category=forecast["category"],
         period=forecast["period"],
-        grid=workspace.grid,
+        grid=surface.grid,
         areas=workspace.areas,
-        surface=load_surface(workspace, workspace.result(plan)["forecast"]),
+        surface=surface,
         imports=[workspace.result(row["id"]) for row in workspace.runs("import")],
-        quality=workspace.result(qualities[-1]["id"]) if qualities else None,
+        quality=workspace.result(qualities[-1]) if qualities else None,
+        forecast=forecast,
         trial=workspace.result(trial_run) if trial_run else None,
-        plan=planned,
+        plan=planned or stored,
         audit=audit,
-        decision=decision["decision"] if decision is not None else None,
+        decision=decision,
         ledger=ledger_state(workspace),
         origin=workspace.origin(
             runs={k: v for k, v in runs.items() if v}, seed=workspace.config.forecast.seed
+        )
+        | {"data_version": forecast["origin"]["data_version"]},
+        reported=workspace.table(source, "reported") if workspace.areas is not None else None,
+        reported_period=past_year(
+            Periods(
+                np.array([*weekly["start"], forecast["fitted"]["trained_to"]], dtype="datetime64[D]"),
+                frequency,
+            )
         ),
-        reported=reported,
-        reported_period=Period(year.start, year.end),
         weekly=weekly,
         threshold=workspace.config.publish.threshold,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peelian.errors import NotEnoughDataError, RefusedError
-from peelian.places import Counts, Periods, count_incidents
+from peelian.places import Counts, Grid, Periods, count_incidents
 from peelian.places.periods import as_day
 from peelian.records import Incidents
 from peelian.records.coverage import span_of_table
@@ -40,23 +40,41 @@ def training_incidents(workspace: Workspace, category: str) -> Incidents:
 
 
 def history(
-    workspace: Workspace, category: str, *, period: str | None = None, until: str | None = None
+    workspace: Workspace,
+    category: str,
+    *,
+    period: str | None = None,
+    until: str | None = None,
+    grid: Grid | None = None,
 ) -> Counts:
-    """Counts of a category in whole periods, from where the records of all categories are complete to where they end.
+    """Counts of a category in whole periods, from where its sources' records are complete to where they end.
 
     Parameters
     ----------
     until : date, optional
         Count up to and without this day.
+    grid : Grid, optional
+        Another grid than the workspace has now.
+
+    Raises
+    ------
+    NotEnoughDataError
+        The records end before `until`, or hold not one whole period.
     """
     frequency = Frequency.parse(period or workspace.config.forecast.period)
     incidents = training_incidents(workspace, category)
     incidents.require(frequency.resolution)
-    start, end = span_of_table(workspace.store.table())
+    sources = sorted(set(incidents.frame["source"]))
+    start, end = span_of_table(workspace.store.table(), sources=sources)
     if incidents.resolution == "month":  # a month-only record stands for its whole month
         start = start.astype("datetime64[M]").astype("datetime64[D]")
         end = ((end - 1).astype("datetime64[M]") + 1).astype("datetime64[D]")
     if until is not None:
-        end = min(as_day(until), end)
+        if as_day(until) > end:
+            msg = (
+                f"records up to {until} were asked for, but those of {category} are complete up to {end} only"
+            )
+            raise NotEnoughDataError(msg, hint=f"--until {end}, or import the records that are missing")
+        end = as_day(until)
     periods = Periods.covering(start, end, frequency)
-    return count_incidents(incidents, workspace.grid, periods)
+    return count_incidents(incidents, workspace.grid if grid is None else grid, periods)

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from peelian.errors import UsageError
-from peelian.records import SOURCES
+from peelian.errors import ConfigError, UsageError
+from peelian.records import SOURCES, recognise
+from peelian.records.files import open_file
 from peelian.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
@@ -52,19 +53,18 @@ def import_records(
         raise UsageError(msg, hint="--date-order mdy")
     path = Path(path)
     if not path.is_file():
-        msg = f"{path} was given as a file of records, but there is no such file"
-        raise UsageError(msg, hint="check the path")
-    configured = workspace.config.records.map
-    if mapping is None and source in configured:
-        mapping, source = configured[source], None
+        what = "it is a folder" if path.is_dir() else "there is no such file"
+        msg = f"{path} was given as a file of records, but {what}"
+        raise UsageError(msg, hint="peelian import FILE, a CSV or Parquet file")
+    if mapping is None and source in workspace.config.records.map:
+        mapping = workspace.config.records.map[source]
     with workspace.writing():
         run = workspace.new_run("import")
         crs = workspace.crs
         area = None
         if workspace.areas is not None and crs is not None:
             area = workspace.areas.union()
-        name = source or ("mapping" if mapping else None)
-        override = workspace.config.records.categories.get(name or "")
+        override = _own_categories(workspace, path, source, mapping)
         staged = workspace.store.stage(
             path,
             import_id=run,
@@ -73,8 +73,8 @@ def import_records(
             crs=crs,
             source_crs=source_crs,
             date_order=cast("DateOrder | None", date_order),
-            zone=workspace.zone,
-            categories=None if override is None else workspace.folder / override,
+            zone=workspace.known_zone or (None if mapping is None else "UTC"),
+            categories=override,
             study_area=area,
             earliest=datetime(workspace.config.records.earliest, 1, 1),  # noqa: DTZ001 - civil time has no offset
             now=workspace.now(),
@@ -91,9 +91,31 @@ def import_records(
             result["warnings"].append(f"{note}; set [agency] zone in peelian.toml before the first import")
         details = {k: result[k] for k in ("rows_in", "stored", "duplicates", "corrections", "quarantined")}
         details["file_sha256"] = result["sha256"]
-        facts = {} if crs is not None else {"crs": report.crs}
+        facts = {"crs": report.crs, "zone": report.zone}
         outcome = workspace.commit(
             run, result, added=staged.added, removed=staged.removed, facts=facts, details=details
         )
         workspace.store.sweep()  # files that a correction replaced
     return replace(outcome, result={**outcome.result, "seconds": seconds})
+
+
+def _own_categories(
+    workspace: Workspace, path: Path, source: str | None, mapping: Mapping[str, str] | None
+) -> Path | None:
+    """The table with which the agency overrides the categories of the file's source; None when it has none."""
+    tables = workspace.config.records.categories
+    if not tables:
+        return None
+    known = {*SOURCES, *workspace.config.records.map, "mapped"}
+    unknown = sorted(set(tables) - known)
+    if unknown:
+        msg = f"[records] categories names {', '.join(unknown)}; the sources are {', '.join(sorted(known))}"
+        raise ConfigError(msg, hint="name a source, or a mapping of [records.map]")
+    name = source or ("mapped" if mapping else recognise(open_file(path).columns).name)
+    if name not in tables:
+        return None
+    table = workspace.folder / tables[name]
+    if not table.is_file():
+        msg = f"[records] categories says {name} = {tables[name]!r}, but there is no file {table}"
+        raise ConfigError(msg, hint="write it with the columns pattern,category,officer_initiated")
+    return table

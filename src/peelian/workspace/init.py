@@ -6,17 +6,23 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from peelian.charter import Ledger, Policy
-from peelian.errors import PeelianError, UsageError
+from peelian.errors import UsageError
 from peelian.workspace.config import FILE, Config, render_config
 from peelian.workspace.state import State
 from peelian.workspace.workspace import Outcome, Workspace
 
+if TYPE_CHECKING:
+    from peelian.places import Areas
+
 __all__ = ["init"]
+
+AREAS = "areas.parquet"
 
 
 def init(
@@ -25,7 +31,7 @@ def init(
     crs: str | None = None,
     cell: float = 250.0,
     agency: str | None = None,
-    zone: str = "UTC",
+    zone: str | None = None,
     areas: Path | None = None,
     area_id: str | None = None,
     area_name: str | None = None,
@@ -38,11 +44,11 @@ def init(
     Parameters
     ----------
     crs : str, optional
-        A projected CRS. Without one, the first import chooses the UTM zone of its points.
+        A projected CRS. Without one, the UTM zone of the areas is chosen, or by the first import that of its points.
     cell : float
         Side of a grid cell in metres.
     areas : Path, optional
-        Polygons of the study area; the file is copied into the workspace.
+        Polygons of the study area; their ids, names, shapes and residents are kept in the workspace.
     population : mapping of group to column of the areas
     sections : mapping, optional
         Further settings, section by section, as in ``peelian.toml``.
@@ -60,21 +66,23 @@ def init(
         from peelian.places import projected
 
         projected(crs)
-    place: dict[str, Any] = {"crs": crs, "cell": cell, "area_id": area_id, "area_name": area_name}
+    found = None
+    place: dict[str, Any] = {"crs": crs, "cell": cell}
     if areas is not None:
-        if not areas.is_file():
-            msg = f"{areas} was given as the areas, but there is no such file"
-            raise UsageError(
-                msg, hint="give a GeoJSON, GeoParquet, GeoPackage or zipped shapefile of polygons"
-            )
-        place |= {"areas": f"areas{areas.suffix}", "population": dict(population or {})}
+        found = _read_areas(areas, area_id, area_name, population or {}, crs)
+        place |= {
+            "crs": found.crs,
+            "areas": AREAS,
+            "area_id": "area_id",
+            "area_name": "name",
+            "population": {group: group for group in found.population},
+        }
+    name = folder.absolute().name
+    origin = "peelian.invalid/" + (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "workspace")
     settings: dict[str, Any] = {
-        "agency": {"name": agency or folder.absolute().name, "zone": zone},
+        "agency": {"name": agency or name, "zone": zone},
         "place": place,
-        "ledger": {
-            "origin": "peelian.invalid/"
-            + (re.sub(r"[^a-z0-9-]+", "-", folder.absolute().name.lower()) or "workspace")
-        },
+        "ledger": {"origin": origin},
     }
     for section, values in (sections or {}).items():
         settings[section] = settings.get(section, {}) | dict(values)
@@ -84,14 +92,33 @@ def init(
         first = error.errors()[0]
         msg = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']} (given: {first['input']!r})"
         raise UsageError(msg, hint="peelian init --help") from None
-    made_folder = not folder.exists()
+    # Everything is made beside the folder and renamed at the end: what was refused or died leaves no workspace.
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(mkdtemp(prefix=f".{name}.", dir=folder.absolute().parent))
     try:
-        return _make(folder, config, areas, role)
-    except PeelianError:
-        # A workspace that was refused half-way would block the second try.
-        if made_folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        outcome = _make(draft, config, found, role)
+        draft.chmod(0o755)
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
         raise
+    return outcome
+
+
+def _read_areas(
+    path: Path, area_id: str | None, area_name: str | None, population: Mapping[str, str], crs: str | None
+) -> Areas:
+    """The areas in the workspace's CRS: the one given, or the UTM zone of their middle."""
+    from peelian.places import Areas, choose_crs
+
+    if not path.is_file():
+        msg = f"{path} was given as the areas, but there is no such file"
+        raise UsageError(msg, hint="give a GeoJSON, GeoParquet, GeoPackage or shapefile of polygons")
+    found = Areas.read(path, id=area_id, name=area_name, population=dict(population))
+    if crs is None:
+        middle = found.to_crs("EPSG:4326").frame.geometry.representative_point()
+        crs = choose_crs(middle.x.to_numpy(), middle.y.to_numpy())
+    return found.to_crs(crs)
 
 
 def _refuse_used(folder: Path) -> None:
@@ -103,23 +130,22 @@ def _refuse_used(folder: Path) -> None:
         raise UsageError(msg, hint="name a folder that doesn't exist yet")
 
 
-def _make(folder: Path, config: Config, areas: Path | None, role: str) -> Outcome:
-    for name in ("records", "runs", "public", "policy", "keys", "ledger"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+def _make(folder: Path, config: Config, areas: Areas | None, role: str) -> Outcome:
+    for name in ("records", "runs", "public", "policy", "keys"):
+        (folder / name).mkdir()
     (folder / "keys").chmod(0o700)
-    if areas is not None and config.place.areas is not None:
-        shutil.copyfile(areas, folder / config.place.areas)
     Policy.write_defaults(folder / "policy")
+    Policy.load(folder / "policy").require(role, "init", {"kind": "workspace"})
+    if areas is not None:
+        areas.frame.to_parquet(folder / AREAS)
     Ledger.create(folder / "ledger", origin=config.ledger.origin, key_path=folder / "keys" / "ledger.key")
+    (folder / FILE).write_text(render_config(config), encoding="utf-8")
     state = State(config.state.url, folder)
     state.create()
     state.close()
-    # The configuration comes last: a folder without it is no workspace, so a crash before this line can be tried again.
-    (folder / FILE).write_text(render_config(config), encoding="utf-8")
     workspace = Workspace(folder, role=role)
-    workspace.require("init", {"kind": "workspace"})
     with workspace.writing():
-        if workspace.areas is not None and workspace.crs is not None:
+        if areas is not None:
             _ = (
                 workspace.grid
             )  # an area file that doesn't fit the CRS is an error now, not at the first forecast
@@ -128,7 +154,9 @@ def _make(folder: Path, config: Config, areas: Path | None, role: str) -> Outcom
             "crs": config.place.crs,
             "cell_m": config.place.cell,
             "zone": config.agency.zone,
-            "areas": None if workspace.areas is None else len(workspace.areas),
-            "notes": list(workspace.areas.notes) if workspace.areas is not None else [],
+            "areas": None if areas is None else len(areas),
+            "notes": [] if areas is None else list(areas.notes),
         }
-        return workspace.commit(workspace.new_run("init"), result)
+        outcome = workspace.commit(workspace.new_run("init"), result)
+    workspace.state.close()
+    return outcome

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from peelian.charter import Entry, Ledger, verify
 from peelian.errors import LedgerError, UsageError
-from peelian.workspace.state import OutboxRow, Run
-from peelian.workspace.workspace import Workspace, sha256_of_file
+from peelian.workspace.files import sha256_of_file
+from peelian.workspace.state import DecisionRow, OutboxRow
+from peelian.workspace.workspace import Workspace
 
 __all__ = ["entries", "verify_ledger"]
 
@@ -22,43 +24,76 @@ def verify_ledger(workspace: Workspace) -> dict[str, Any]:
     """
     workspace.require("verify", {"kind": "ledger"})
     workspace.progress("reading the ledger", 0, 0)
-    head = workspace.state.fact("ledger") or {}
-    found = verify(workspace.folder / "ledger", vkey=head.get("vkey"), expected=workspace.remembered)
-    listed = entries(workspace)
-    checked = _check_results(workspace, listed)
-    pending = workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))
+    with workspace.reading():
+        head = workspace.state.fact("ledger") or {}
+        found = verify(workspace.folder / "ledger", vkey=head.get("vkey"), expected=workspace.remembered)
+        listed = entries(workspace)
+        waiting = {row["id"] for row in workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))}
+        checked = _check_results(workspace, listed) + _check_public(workspace)
+        _check_state(workspace, listed, waiting)
+        records = _check_records(workspace)
     return {
         "status": "verified",
         "entries": found.size,
         "origin": found.origin,
         "root_hash": found.root_hash.hex(),
         "files_checked": checked,
-        "entries_waiting": len(pending),
+        "record_files_checked": records,
+        "entries_waiting": len(waiting),
     }
 
 
 def _check_results(workspace: Workspace, listed: list[dict[str, Any]]) -> int:
+    """Every stored file is what its entry says."""
     checked = 0
+    wrong = []
     for entry in listed:
         for name, digest in entry["hashes"].items():
             path = workspace.folder / "runs" / entry["id"] / name
-            if not path.is_file():
-                msg = f"runs/{entry['id']}/{name} is gone, but entry {entry['index']} of the ledger holds its hash"
-                raise LedgerError(msg, hint="restore the file from a backup")
-            if sha256_of_file(path) != digest:
-                msg = (
-                    f"runs/{entry['id']}/{name} is not what entry {entry['index']} of the ledger says it was"
-                )
-                raise LedgerError(msg, hint="restore the file from a backup")
             checked += 1
-    checked += _check_public(workspace)
+            if not path.is_file():
+                wrong.append(f"runs/{entry['id']}/{name} is gone (its hash is in entry {entry['index']})")
+            elif sha256_of_file(path) != digest:
+                wrong.append(f"runs/{entry['id']}/{name} is not what entry {entry['index']} says it was")
+    if wrong:
+        msg = "; ".join(wrong)
+        raise LedgerError(msg, hint="restore what was changed from a backup")
+    return checked
+
+
+def _check_state(workspace: Workspace, listed: list[dict[str, Any]], waiting: set[str]) -> None:
+    """Runs, decisions and the states of plans in the database are those of the ledger."""
     known = {entry["id"] for entry in listed}
-    waiting = {row["id"] for row in workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))}
-    for row in workspace.state.rows(Run, order=Run.serial):
+    runs = workspace.runs()
+    for row in runs:
         if row["id"] not in known | waiting:
             msg = f"{row['id']} is in the state database, but the ledger has no entry for it"
             raise LedgerError(msg, hint="restore the ledger from a backup")
-    return checked
+    lost = known - {row["id"] for row in runs}
+    if lost:
+        msg = f"{', '.join(sorted(lost))} is in the ledger, but not in the state database"
+        raise LedgerError(msg, hint="restore state.db from a backup")
+    decided = {row["id"]: workspace.result(row["id"])["decision"] for row in runs if row["verb"] == "decide"}
+    stored = {row["id"]: json.loads(row["body"]) for row in workspace.state.rows(DecisionRow)}
+    if stored != decided:
+        msg = "the decisions in the state database are not those that the ledger holds the hashes of"
+        raise LedgerError(msg, hint="restore state.db from a backup")
+    states = {decision["subject"]: decision["state"] for decision in decided.values()}
+    for row in runs:
+        expected = states.get(row["id"], "proposed" if row["verb"] == "plan" else "done")
+        if row["state"] != expected:
+            msg = f"{row['id']} is {row['state']} in the state database, but {expected} by the ledger"
+            raise LedgerError(msg, hint="restore state.db from a backup")
+
+
+def _check_records(workspace: Workspace) -> int:
+    """The visible records are those of the last import, byte by byte."""
+    lists = [row["id"] for row in workspace.runs("import") if "records.json" in json.loads(row["hashes"])]
+    recorded = json.loads(workspace.checked(lists[-1], "records.json").read_bytes()) if lists else {}
+    if recorded != workspace.record_files():
+        msg = "the record files in the state database are not those that the ledger holds the hashes of"
+        raise LedgerError(msg, hint="restore state.db from a backup")
+    return workspace.check_records()
 
 
 def _check_public(workspace: Workspace) -> int:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import shutil
 from typing import Any
 
 from peelian.charter import Decision, is_in_force
 from peelian.workspace.evidence import gather
+from peelian.workspace.files import sha256_of
 from peelian.workspace.state import DecisionRow
-from peelian.workspace.workspace import Outcome, Workspace, sha256_of_file
+from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["publish"]
+
+
+def _publish_ledger(workspace: Workspace) -> None:
+    """A copy of the ledger beside the page: whoever wants to check it needs nothing else from the agency."""
+    target = workspace.folder / "public" / "ledger"
+    ledger = workspace.folder / "ledger"
+    for path in sorted(ledger.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            copy = target / path.relative_to(ledger)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def _state_now(workspace: Workspace, state: str, decisions: list[dict[str, Any]]) -> str:
@@ -31,7 +42,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     RefusedError
         Nobody has approved or amended the plan, or the role may not publish.
     """
-    from peelian.publish import bulletin, public_site
+    from peelian.publish import bulletin, site_files, write_site
 
     with workspace.writing():
         source = workspace.latest("plan", plan)
@@ -40,13 +51,19 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         state = {"author_role": source["role"], "state": _state_now(workspace, source["state"], decisions)}
         workspace.require("publish", {"kind": "plan", "id": name, **state})
         run = workspace.new_run("publish")
-        evidence = gather(workspace, name, decision=workspace.result(decisions[-1]["id"]))
+        decided = workspace.result(decisions[-1]["id"])
+        evidence = gather(
+            workspace,
+            name,
+            planned=decided.get("plan"),
+            audit=decided.get("audit"),
+            decision=decided["decision"],
+        )
         pages = {"bulletin.html": bulletin(evidence)}
         # Recorded first, shown after: what the public sees is in the ledger by then. `verify_ledger` notices a crash
         # in between, and publishing again mends it.
-        with TemporaryDirectory() as draft:
-            written = public_site(evidence, Path(draft) / "public")
-            public = {path.name: sha256_of_file(path) for path in sorted(written)}
+        site = site_files(evidence)
+        public = {page: sha256_of(text.encode()) for page, text in site.items()}
         result: dict[str, Any] = {
             "plan": name,
             "decision": decisions[-1]["id"],
@@ -61,5 +78,6 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
             pages=pages,
             details={"plan": name, "decision": decisions[-1]["id"], "public": public},
         )
-        public_site(evidence, workspace.folder / "public")
+        write_site(site, workspace.folder / "public")
+        _publish_ledger(workspace)
         return outcome

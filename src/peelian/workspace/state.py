@@ -6,10 +6,14 @@ before it under names that nobody reads; the ledger is written after it from the
 
 from __future__ import annotations
 
+import glob
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +26,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
     update,
 )
@@ -45,7 +50,7 @@ class Run(Base):
     role: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(80), default="")
     category: Mapped[str] = mapped_column(String(200), default="")
-    result_sha256: Mapped[str] = mapped_column(String(64))
+    hashes: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20), default="done")
 
 
@@ -110,13 +115,27 @@ class State:
         prefix = "sqlite:///"
         if url.startswith(prefix) and not url.startswith(prefix + "/"):
             url = prefix + str((folder / url.removeprefix(prefix)).absolute())
+        # An overseer may have a copy that can only be read. SQLite has to write beside a database to read what its log
+        # holds, so it is given a copy of both.
+        self.read_only = not os.access(folder, os.W_OK)
+        if self.read_only:
+            self._copy = TemporaryDirectory()
+            path = Path(url.removeprefix(prefix))
+            for part in path.parent.glob(f"{glob.escape(path.name)}*"):
+                shutil.copyfile(part, Path(self._copy.name) / part.name)
+            url = f"{prefix}{Path(self._copy.name) / path.name}"
         self.engine: Engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _sqlite_pragmas)
+        event.listen(self.engine, "connect", _sqlite_pragmas)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the database has been made."""
+        return inspect(self.engine).has_table(Run.__tablename__)
 
     def create(self) -> None:
         """Make the tables that are missing."""
-        Base.metadata.create_all(self.engine)
+        if not self.read_only:
+            Base.metadata.create_all(self.engine)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -20,10 +20,12 @@ def status(workspace: Workspace) -> dict[str, Any]:
         .to_pyarrow()
         .to_pylist()
     )
+    rows = sum(item["n"] for item in categories)
+    if not workspace.policy.ask(workspace.role, "read_records", {"kind": "records"}).allowed:
+        categories = []  # small counts and exact times are for those who may read records
     latest = {}
     for row in workspace.runs():
         latest[row["verb"]] = {key: row[key] for key in ("id", "at", "role", "category", "state")}
-    rows = sum(item["n"] for item in categories)
     return {
         "agency": workspace.config.agency.name,
         "folder": str(workspace.folder),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from typing import Any
 
 from peelian.errors import UsageError
 from peelian.workspace.history import history
@@ -51,6 +51,7 @@ def trial(
         )
         result = {"category": category, **done.to_dict()}
         seconds = {method["name"]: method.pop("seconds") for method in result["methods"]}
+        result["notes"] = _notes(workspace, category, result)
         result["origin"] = workspace.origin(grid=counts.grid.to_dict(), seed=settings.seed)
         run = workspace.new_run("trial")
         verdict = result["verdict"]
@@ -64,4 +65,37 @@ def trial(
         )
     for method in outcome.result["methods"]:
         method["seconds"] = seconds[method["name"]]
-    return replace(outcome)
+    return outcome
+
+
+def _notes(workspace: Workspace, category: str, result: dict[str, Any]) -> list[str]:
+    """What a reader of the verdict must know: whether it counts, and how often it was asked for before."""
+    settings = workspace.config.forecast
+    notes = []
+    if (
+        result["origins"] < settings.origins
+        or result["verdict"]["fraction"] != settings.fractions[0]
+        or result["period"] != settings.period
+    ):
+        notes.append(
+            "This trial explores: its settings are not those of peelian.toml. Its verdict decides on forecasts only "
+            "where period, gap and share of the area are the same and it has at least as many origins."
+        )
+    if workspace.areas is None:
+        notes.append(
+            "No study area is configured. The area is that of all squares with an incident of any kind and of those "
+            "around them, so a share of the area is not a share of the city."
+        )
+    version = workspace.data_version
+    earlier = [
+        row["id"]
+        for row in workspace.runs("trial", category=category)
+        if workspace.result(row["id"])["origin"]["data_version"] == version
+    ]
+    if earlier:
+        notes.append(
+            f"{len(earlier)} earlier {'trial' if len(earlier) == 1 else 'trials'} of this category used the same "
+            f"records ({', '.join(earlier[-3:])}). The more often one tries, the likelier one verdict is 'better' by "
+            "chance."
+        )
+    return notes

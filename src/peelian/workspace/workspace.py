@@ -9,9 +9,7 @@ opening; it never leaves half a result.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +23,9 @@ from sqlalchemy import delete, func, insert, select, update
 
 from peelian._version import __version__
 from peelian.charter import Entry, Ledger, Policy
-from peelian.errors import NotEnoughDataError, PeelianError, UsageError
-from peelian.workspace.config import Config, load_config
+from peelian.errors import CheckError, ConfigError, NotEnoughDataError, PeelianError, UsageError
+from peelian.workspace.config import FILE, Config, load_config
+from peelian.workspace.files import result_json, sha256_of, sha256_of_file, write_run
 from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from peelian.places import Areas, Grid
     from peelian.records import Incidents, IncidentStore
 
-__all__ = ["Outcome", "Progress", "Workspace", "result_json"]
+__all__ = ["Outcome", "Progress", "Workspace"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -45,24 +44,13 @@ KINDS = {"decide": "decision", "publish": "publication", "init": "workspace"}
 """Kinds of ledger entries that are not called as their verb."""
 
 
+def version_of(record_files: Mapping[str, str]) -> str:
+    """One hash for a set of record files, whatever their names."""
+    return sha256_of("\n".join(sorted(record_files.values())).encode())
+
+
 def _silent(label: str, done: int, total: int) -> None:
     pass
-
-
-def result_json(value: Any) -> str:
-    """JSON that is the same text for the same value: sorted keys, no needless space, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def sha256_of(data: bytes) -> str:
-    """Hex SHA-256 of some bytes."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Hex SHA-256 of a file, read piece by piece."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,13 @@ class Workspace:
         self.progress = progress or _silent
         self.now = now or (lambda: datetime.now(UTC))
         self.state = State(self.config.state.url, self.folder)
+        if not self.state.exists:
+            msg = f"the workspace {self.folder} has lost its state database ({self.config.state.url})"
+            raise CheckError(
+                msg, hint="restore it from a backup; the ledger alone: peelian.charter.verify(folder)"
+            )
         self.state.create()
+        self._records_checked = False
 
     # -- who may
 
@@ -128,14 +122,32 @@ class Workspace:
 
     @property
     def zone(self) -> str:
-        """The agency's IANA time zone."""
-        return self.config.agency.zone
+        """The agency's IANA time zone; UTC while nothing says which."""
+        return self.known_zone or "UTC"
+
+    @property
+    def known_zone(self) -> str | None:
+        """The zone as configured, or chosen by the first import; None before that."""
+        stored: str | None = self.state.fact("zone")
+        configured = self.config.agency.zone
+        if stored is not None and configured is not None and configured != stored:
+            msg = f"peelian.toml says zone = {configured!r}, but the records were imported as civil time of {stored}"
+            raise ConfigError(
+                msg, hint=f"set it back to {stored!r}, or make a new workspace and import again"
+            )
+        return configured or stored
 
     @property
     def crs(self) -> str | None:
         """The projected CRS: configured, or chosen by the first import; None before that."""
-        chosen: str | None = self.config.place.crs or self.state.fact("crs")
-        return chosen
+        stored: str | None = self.state.fact("crs")
+        configured = self.config.place.crs
+        if stored is not None and configured is not None and configured != stored:
+            msg = f"peelian.toml says crs = {configured!r}, but the records were imported in {stored}"
+            raise ConfigError(
+                msg, hint=f"set it back to {stored!r}, or make a new workspace and import again"
+            )
+        return configured or stored
 
     @cached_property
     def areas(self) -> Areas | None:
@@ -165,6 +177,19 @@ class Workspace:
         cell = self.config.place.cell
         if self.areas is not None:
             return study_grid(crs=self.crs, cell=cell, areas=self.areas)
+        return self._footprint(cell)
+
+    def _footprint(self, cell: float) -> Grid:
+        """Without areas: the cells with an incident of any category and those around them.
+
+        A rectangle around all incidents would be mostly empty land or water, and every method would look good on it.
+        """
+        import numpy as np
+        from scipy.ndimage import binary_dilation
+
+        from peelian.places import Grid
+
+        assert self.crs is not None
         table = self.store.table()
         ends = table.aggregate(
             x0=table.x.min(), y0=table.y.min(), x1=table.x.max(), y1=table.y.max()
@@ -172,7 +197,14 @@ class Workspace:
         x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
         if x0 is None:
             raise self._nothing_stored()
-        return study_grid(crs=self.crs, cell=cell, areas=None, x=[x0, x1], y=[y0, y1])
+        side = Grid.covering((x0, y0, x1, y1), crs=self.crs, cell=cell).side
+        whole = Grid.covering((x0 - side, y0 - side, x1 + side, y1 + side), crs=self.crs, cell=cell)
+        places = table.select("x", "y").distinct().to_pyarrow()
+        found = whole.locate(places["x"].to_numpy(), places["y"].to_numpy())
+        share = np.zeros(len(whole))
+        share[found] = 1.0
+        near = binary_dilation(share.reshape(whole.shape) > 0, structure=np.ones((3, 3), dtype=bool))
+        return Grid(whole.crs, whole.cell, whole.ix0, whole.iy0, whole.shape, near.ravel().astype(float))
 
     def _nothing_stored(self) -> NotEnoughDataError:
         msg = f"the workspace {self.folder} holds no incident yet"
@@ -188,6 +220,9 @@ class Workspace:
         """
         if not self.state.rows(RecordFile):
             raise self._nothing_stored()
+        if not self._records_checked:
+            self.check_records()
+            self._records_checked = True
         return self.store.load(**where)
 
     @property
@@ -196,13 +231,34 @@ class Workspace:
         from peelian.records import IncidentStore
 
         paths = [row["path"] for row in self.state.rows(RecordFile, order=RecordFile.path)]
-        return IncidentStore(self.folder / "records", paths, crs=self.crs, zone=self.zone)
+        return IncidentStore(self.folder / "records", paths, crs=self.crs, zone=self.known_zone)
+
+    def record_files(self) -> dict[str, str]:
+        """SHA-256 of each visible record file by its path, as they were when they were written."""
+        return {row["path"]: row["sha256"] for row in self.state.rows(RecordFile, order=RecordFile.path)}
 
     @property
     def data_version(self) -> str:
         """SHA-256 over the hashes of all visible record files: changes exactly when the records do."""
-        hashes = sorted(row["sha256"] for row in self.state.rows(RecordFile))
-        return sha256_of("\n".join(hashes).encode())
+        return version_of(self.record_files())
+
+    def check_records(self) -> int:
+        """Compare every visible record file with its hash; the number of files.
+
+        Raises
+        ------
+        CheckError
+            One is gone or was changed.
+        """
+        known = self.record_files()
+        for name, digest in known.items():
+            path = self.folder / "records" / name
+            if not path.is_file() or sha256_of_file(path) != digest:
+                msg = f"records/{name} is missing or is not what was imported"
+                raise CheckError(
+                    msg, hint="restore the file from a backup; nothing is computed from other records"
+                )
+        return len(known)
 
     def origin(self, **more: Any) -> dict[str, Any]:
         """What a result was made from: software, data version and what the caller adds."""
@@ -236,31 +292,32 @@ class Workspace:
             raise UsageError(what, hint=f"peelian {verb} --workspace {self.folder}")
         return found[-1]
 
-    def result(self, run: str) -> dict[str, Any]:
-        """The stored result of a run, checked against the hash that the ledger holds.
+    def checked(self, run: str, name: str) -> Path:
+        """Path of a file that a run stored, after comparing it with the hash that was stored with the run.
 
         Raises
         ------
         PeelianError
             The file is gone or was changed.
         """
-        path = self.folder / "runs" / run / "result.json"
-        row = self.state.rows(Run, Run.id == run)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            data = b""
-        if not row or sha256_of(data) != row[0]["result_sha256"]:
-            msg = f"the stored result of {run} is missing or is not what was stored"
+        path = self.folder / "runs" / run / name
+        rows = self.state.rows(Run, Run.id == run)
+        expected = json.loads(rows[0]["hashes"]).get(name) if rows else None
+        if expected is None or not path.is_file() or sha256_of_file(path) != expected:
+            msg = f"runs/{run}/{name} is missing or is not what was stored"
             raise PeelianError(msg, hint=f"peelian ledger verify --workspace {self.folder}")
-        found: dict[str, Any] = json.loads(data)
+        return path
+
+    def result(self, run: str) -> dict[str, Any]:
+        """The stored result of a run; errors as `checked`."""
+        found: dict[str, Any] = json.loads(self.checked(run, "result.json").read_bytes())
         return found
 
     def table(self, run: str, name: str) -> pd.DataFrame:
-        """A table that a run stored."""
+        """A table that a run stored; errors as `checked`."""
         import pandas as pd
 
-        return pd.read_parquet(self.folder / "runs" / run / f"{name}.parquet")
+        return pd.read_parquet(self.checked(run, f"{name}.parquet"))
 
     def page(self, run: str, name: str) -> Path:
         """Where a run's page lies."""
@@ -276,7 +333,20 @@ class Workspace:
             except BlockingIOError:
                 self.progress("waiting for another process in this workspace", 0, 0)
                 fcntl.flock(file, fcntl.LOCK_EX)
+            _ = self.ledger  # a key that can't be read is an error before anything is computed
             self._finish()
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep writers out while something is compared with something else. Needs no right to write."""
+        try:
+            file = (self.folder / ".lock").open()
+        except OSError:  # a copy that was published, or a folder that one may only read: nobody writes to it
+            yield
+            return
+        with file:
+            fcntl.flock(file, fcntl.LOCK_SH)
             yield
 
     def _finish(self) -> None:
@@ -316,7 +386,13 @@ class Workspace:
         """
         verb, _, number = run.rpartition("-")
         result = json.loads(result_json(result))
-        hashes = self._write_files(run, result, tables or {}, pages or {})
+        texts = {"result.json": result_json(result), **(pages or {})}
+        records = self.record_files()
+        if added or removed:
+            new = {path: sha256_of_file(self.folder / "records" / path) for path in added}
+            records = {path: digest for path, digest in records.items() if path not in removed} | new
+            texts["records.json"] = result_json(records)
+        hashes = write_run(self.folder / "runs" / run, texts=texts, tables=tables or {})
         at = self.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         entry = Entry(
             id=run,
@@ -325,9 +401,14 @@ class Workspace:
             actor=self.role,
             subject=subject or run,
             hashes=hashes,
-            details={"peelian": __version__, "data_version": self.data_version, **(details or {})},
+            details={
+                "peelian": __version__,
+                "data_version": version_of(records),
+                "policy": self.policy.digest,
+                "config": sha256_of_file(self.folder / FILE),
+                **(details or {}),
+            },
         )
-        record_hashes = {path: sha256_of_file(self.folder / "records" / path) for path in added}
         with self.state.begin() as connection:
             connection.execute(
                 insert(Run).values(
@@ -338,14 +419,14 @@ class Workspace:
                     role=self.role,
                     subject=subject,
                     category=category,
-                    result_sha256=hashes["result.json"],
+                    hashes=result_json(hashes),
                     state="proposed" if verb == "plan" else "done",
                 )
             )
             if removed:
                 connection.execute(delete(RecordFile).where(RecordFile.path.in_(list(removed))))
-            for path, digest in record_hashes.items():
-                connection.execute(insert(RecordFile).values(path=path, run=run, sha256=digest))
+            for path in added:
+                connection.execute(insert(RecordFile).values(path=path, run=run, sha256=records[path]))
             if decision is not None:
                 body = result_json(decision)
                 connection.execute(
@@ -362,31 +443,6 @@ class Workspace:
             self.__dict__.pop(cached, None)
         self.flush()
         return Outcome(run, dict(result))
-
-    def _write_files(
-        self,
-        run: str,
-        result: Mapping[str, Any],
-        tables: Mapping[str, pd.DataFrame],
-        pages: Mapping[str, str],
-    ) -> dict[str, str]:
-        final = self.folder / "runs" / run
-        draft = final.with_name(f".{run}")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        (draft / "result.json").write_text(result_json(result), encoding="utf-8")
-        for name, table in tables.items():
-            table.to_parquet(draft / f"{name}.parquet", index=False)
-        for name, page in pages.items():
-            (draft / name).write_text(page, encoding="utf-8")
-        hashes = {}
-        for path in sorted(draft.iterdir()):
-            hashes[path.name] = sha256_of_file(path)
-            _fsync(path)
-        _fsync(draft)
-        draft.rename(final)
-        _fsync(final.parent)
-        return hashes
 
     # -- the ledger
 
@@ -416,11 +472,3 @@ class Workspace:
             connection.execute(update(OutboxRow).where(OutboxRow.serial.in_(written)).values(written=True))
             head = {"size": checkpoint.size, "root": checkpoint.root_hash.hex(), "vkey": ledger.vkey}
             self.state.set_fact(connection, "ledger", head)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
