@@ -13,6 +13,7 @@ from peelian.methods import CountMap
 from peelian.methods.base import (
     days_of,
     in_window,
+    latest,
     negative_binomial_size,
     spread_of,
     window_of,
@@ -49,6 +50,47 @@ def test_weights_of_a_window_are_its_periods():
     assert in_window(counts.periods, "8w").tolist() == [0.0] * 52 + [1.0] * 8
     assert in_window(counts.periods, "1d").sum() == 1
     assert in_window(counts.periods, None).all()
+
+
+@pytest.mark.parametrize(
+    ("frequency", "n", "start"),
+    [
+        ("1d", 365, "2016-03-01"),
+        ("1w", 52, "2016-03-02"),
+        ("4w", 13, "2016-03-02"),
+        ("1mo", 12, "2016-03-01"),
+        ("3mo", 4, "2016-03-01"),
+    ],
+)
+def test_a_year_is_a_year_whatever_the_periods(frequency, n, start):
+    periods = Periods.covering("2014-01-01", "2017-03-01", frequency)
+    counts = Counts(
+        Grid(CRS, 250.0, 0, 0, (1, 1)), periods, sparse.csc_array(np.ones((1, len(periods)), dtype=np.int64))
+    )
+    found = window_of(counts, "1y").periods
+    assert (len(found), str(found.start)) == (n, start)
+    assert len(window_of(counts, "2y").periods) == 2 * n
+    assert np.array_equal(found.edges, latest(counts, "1y").periods.edges)
+    assert len(CountMap().fit(counts).window_) == n
+
+
+def test_every_month_of_the_year_counts_once():
+    """In the window are twelve months, none of them left out, wherever the year begins."""
+    for month in range(1, 13):
+        periods = Periods.covering("2012-01-01", f"2016-{month:02d}-01", "1mo")
+        starts = periods.edges[:-1][in_window(periods, "1y") > 0]
+        assert sorted(starts.astype("datetime64[M]").astype(int) % 12) == list(range(12))
+
+
+@pytest.mark.parametrize("window", ["0y", "y", "1.5y", "a year"])
+def test_windows_that_are_none(window):
+    with pytest.raises(UsageError, match="was given as a time span"):
+        in_window(counts_of(np.ones((1, 5))).periods, window)
+
+
+def test_the_latest_part_may_be_empty():
+    dense = np.zeros((2, 60), dtype=int)
+    assert latest(counts_of(dense), "8w").by_cell.tolist() == [0, 0]
 
 
 def test_window_of_months():
@@ -267,7 +309,7 @@ def test_origin_is_what_it_takes_to_make_it_again():
     )
     assert surface.origin == {
         "method": "count_map",
-        "parameters": {"background": 0.02, "window": "52w"},
+        "parameters": {"background": 0.02, "window": "1y"},
         "trained_from": "2015-01-05",
         "trained_to": "2016-02-29",
         "frequency": "1w",

@@ -84,7 +84,7 @@ class NoSource(_Broken):
 class Computes(_Broken):
     __doc__ = _Broken.__doc__
 
-    def __init__(self, *, window="52w", background=0.01):
+    def __init__(self, *, window="1y", background=0.01):
         super().__init__(window=window, background=background)
         self.extra = 1
 
@@ -92,7 +92,7 @@ class Computes(_Broken):
 class ChangesParameter(_Broken):
     __doc__ = _Broken.__doc__
 
-    def __init__(self, *, window="52w", background=0.01):
+    def __init__(self, *, window="1y", background=0.01):
         super().__init__(window=window, background=float(background) + 0.0)
 
 

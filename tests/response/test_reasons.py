@@ -48,6 +48,20 @@ def test_months_are_told_as_months() -> None:
     )
 
 
+def test_days_are_told_of_a_year_as_the_count_map_learns_from() -> None:
+    past = past_of(
+        counts(np.ones((9, 400), dtype=int), end="2017-01-01", frequency="1d"),
+        Period("2017-01-01", "2017-01-02"),
+    )
+    assert past is not None
+    assert (past.year[0], past.recent[0], past.year_span, past.recent_span) == (
+        365,
+        56,
+        "365 days",
+        "8 weeks",
+    )
+
+
 def test_less_past_than_a_year_is_told_as_it_is() -> None:
     past = past_of(counts(np.ones((9, 5), dtype=int), end="2017-01-02"), Period("2017-01-02", "2017-01-09"))
     assert past is not None

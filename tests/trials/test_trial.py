@@ -112,7 +112,7 @@ def test_to_dict_is_json_with_everything(trial):
     assert made["to"] == str(trial.splits[-1].test.end)
     count_map, kernel, _ = made["methods"]
     assert count_map["versus_counts"] == {}
-    assert kernel["parameters"] == {"bandwidth": 150.0, "window": "52w", "background": 0.01}
+    assert kernel["parameters"] == {"bandwidth": 150.0, "window": "1y", "background": 0.01}
     assert set(kernel["scores"]) == {"hit_rate", "pai", "pei", "log_score", "log_skill", "crps"}
     assert set(kernel["scores"]["pai"]) == {"0.05", "0.2"}
     assert set(kernel["scores"]["crps"]) == {"value", "low", "high"}

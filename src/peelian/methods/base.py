@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -24,6 +25,7 @@ __all__ = [
     "Method",
     "days_of",
     "in_window",
+    "latest",
     "negative_binomial_size",
     "spread_of",
     "window_of",
@@ -138,16 +140,36 @@ def in_window(periods: Periods, window: str | None) -> Floats:
     Parameters
     ----------
     window : str or None
-        Such as ``"52w"``; None is everything.
+        Such as ``"52w"`` or ``"1y"``; None is everything. A year is twelve calendar months where the periods are
+        months, and 365 days where they are days or weeks: the twelve months, 52 weeks or 365 days before the end.
+
+    Raises
+    ------
+    UsageError
+        It is no such span.
     """
     if window is None:
         return np.ones(len(periods))
-    start = min(Frequency.parse(window).add(periods.end, -1), periods.edges[max(len(periods) - 1, 0)])
+    start = _span(window, periods.frequency).add(periods.end, -1)
+    start = min(start, periods.edges[max(len(periods) - 1, 0)])
     return np.asarray(periods.edges[:-1] >= start, dtype=np.float64)
 
 
+def _span(window: str, of: Frequency) -> Frequency:
+    years = re.fullmatch(r"\s*([1-9][0-9]?)\s*y\s*", window)
+    if years is None:
+        return Frequency.parse(window)
+    n = int(years[1])
+    return Frequency(12 * n, "mo") if of.unit == "mo" else Frequency(365 * n, "d")
+
+
+def latest(counts: Counts, window: str | None) -> Counts:
+    """The whole periods of `counts` within the last `window`, at least one; see `in_window`."""
+    return counts.last(int(in_window(counts.periods, window).sum()))
+
+
 def window_of(counts: Counts, window: str | None) -> Counts:
-    """The latest part of `counts` that spans `window`, such as ``"52w"``; everything when it is None.
+    """What a method learns from: the `latest` part of `counts`, in which something was reported.
 
     With less past than the window, all of it is used; rates are per day, so nothing is scaled wrongly.
 
@@ -156,13 +178,13 @@ def window_of(counts: Counts, window: str | None) -> Counts:
     NotEnoughDataError
         Nothing was reported in it.
     """
-    found = counts.last(int(in_window(counts.periods, window).sum()))
+    found = latest(counts, window)
     if found.total == 0:
         msg = (
             f"0 incidents were reported in the last {len(found.periods)} periods, {found.periods.start} "
             f"up to {found.periods.end}; expected at least one to learn from"
         )
-        raise NotEnoughDataError(msg, hint="use a longer window, such as 156w, or another category")
+        raise NotEnoughDataError(msg, hint="use a longer window, such as 3y, or another category")
     return found
 
 

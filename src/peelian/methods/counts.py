@@ -18,7 +18,7 @@ class CountMap(Method):
     Parameters
     ----------
     window : str or None
-        How far back, such as ``"52w"``; None is all of the past.
+        How far back, such as ``"1y"`` or ``"26w"``; None is all of the past.
     background : float
         Share of the expected total that is spread evenly over the area, so that no place is called
         impossible.
@@ -43,7 +43,7 @@ class CountMap(Method):
     name = "count_map"
     title = "Count map"
 
-    def __init__(self, *, window: str | None = "52w", background: float = 0.01) -> None:
+    def __init__(self, *, window: str | None = "1y", background: float = 0.01) -> None:
         self.window = window
         self.background = background
 

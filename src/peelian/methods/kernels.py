@@ -236,7 +236,7 @@ class KernelDensity(Method):
     bandwidth : float or str
         Standard deviation of the Gaussian in metres, or text such as ``"500 ft"``.
     window : str or None
-        How far back, such as ``"52w"``; None is all of the past.
+        How far back, such as ``"1y"`` or ``"26w"``; None is all of the past.
     background : float
         Share of the expected total that is spread evenly over the area, so that no place is called
         impossible.
@@ -267,7 +267,7 @@ class KernelDensity(Method):
     title = "Kernel density"
 
     def __init__(
-        self, *, bandwidth: float | str = 150.0, window: str | None = "52w", background: float = 0.01
+        self, *, bandwidth: float | str = 150.0, window: str | None = "1y", background: float = 0.01
     ) -> None:
         self.bandwidth = bandwidth
         self.window = window

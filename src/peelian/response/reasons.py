@@ -11,17 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from peelian.methods.base import latest
 from peelian.places.counts import Counts
 from peelian.places.grid import Grid
 from peelian.places.periods import Period, Periods
-from peelian.units import Frequency
 
 __all__ = ["Past", "kind_of", "number", "past_of", "reason", "span"]
 
 Ints = npt.NDArray[np.int64]
 
-#: How far back a reason looks, and what of it counts as recent, by the unit of the periods that were counted.
-WINDOWS = {"d": ("52w", "8w"), "w": ("52w", "8w"), "mo": ("12mo", "2mo")}
+#: How far back a reason looks: as far as the count map.
+YEAR = "1y"
+
+#: What of it counts as recent, by the unit of the periods that were counted.
+RECENT = {"d": "8w", "w": "8w", "mo": "2mo"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,6 @@ def _span_of(periods: Periods) -> str:
     return span(Period(periods.start, periods.end).days).removeprefix("the ")
 
 
-def _window(counts: Counts, length: str) -> Counts:
-    """The whole periods within the last `length`, at least one."""
-    start = Frequency.parse(length).add(counts.periods.end, -1)
-    return counts.last(max(int(np.sum(counts.periods.edges[:-1] >= start)), 1))
-
-
 def _around(grid: Grid, values: Ints) -> Ints:
     image = np.pad(grid.image(values, fill=0.0), 1)
     rows, columns = image.shape[0] - 2, image.shape[1] - 2
@@ -98,7 +95,7 @@ def past_of(history: Counts | None, period: Period) -> Past | None:
     history = history.before(period.start)
     if len(history.periods) == 0:
         return None
-    long, short = (_window(history, length) for length in WINDOWS[history.periods.frequency.unit])
+    long, short = latest(history, YEAR), latest(history, RECENT[history.periods.frequency.unit])
     year = long.by_cell
     return Past(
         year, short.by_cell, _around(long.grid, year), _span_of(long.periods), _span_of(short.periods)
