@@ -125,7 +125,9 @@ def test_geocoding_rate_and_accounts_from_imports(
 
 def test_unmapped_labels_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text("t,x,y,k\n2017-01-01 10:10,500000,5000000,ODD THING\n")
+    path.write_text(
+        "t,x,y,k\n" + "2017-01-01 10:10,500000,5000000,ODD THING\n" * 5 + "2017-01-01,500000,5000000,RARE\n"
+    )
     reading = read_incidents(
         path,
         mapping={"occurred_from": "t", "x": "x", "y": "y", "category": "k"},
@@ -133,7 +135,8 @@ def test_unmapped_labels_are_listed(tmp_path: Path) -> None:
         zone="America/Los_Angeles",
     )
     quality = assess(reading.incidents, imports=[reading.report])
-    assert "ODD THING 1" in quality.frame.set_index("check").loc["unmapped labels", "note"]
+    note = quality.frame.set_index("check").loc["unmapped labels", "note"]
+    assert note == "ODD THING: 5, 1 label seen fewer than 5 times: 1"
 
 
 def test_stacking_finds_the_default_point() -> None:

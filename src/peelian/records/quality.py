@@ -322,6 +322,6 @@ def _accounts(imports: Iterable[ImportReport] | None) -> Iterator[_Row]:
             note = ", ".join(f"{reason} {n}" for reason, n in report.quarantined_by_reason.items())
             yield _Row("quarantined", report.file, share, "share", note, look=share > 0.05)
         if report.unmapped:
-            note = ", ".join(f"{label} {n}" for label, n in list(report.unmapped.items())[:8])
+            note = ", ".join(f"{label}: {n}" for label, n in list(report.unmapped.items())[:8])
             n = float(sum(report.unmapped.values()))
             yield _Row("unmapped labels", report.file, n, "rows", note, look=True)
