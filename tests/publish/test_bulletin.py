@@ -124,6 +124,35 @@ def test_an_empty_plan(evidence, page_checks):
     assert "The plan holds no place" in text_of(bulletin(replace(evidence, plan=plan)), page_checks)
 
 
+def test_each_interval_says_its_level_and_what_it_is_of(evidence, page_checks):
+    plan = {
+        **evidence.plan,
+        "level": 0.8,
+        "covered": {**evidence.plan["covered"], "low": 3, "high": 9, "level": 0.7},
+    }
+    forecast = {
+        "method": plan["method"], "verdict": None, "expected": 25.4, "low": 17, "high": 34, "level": 0.85,
+    }  # fmt: skip
+    shown = replace(evidence, plan=plan, forecast=forecast)
+    said = text_of(bulletin(shown), page_checks)
+    assert (
+        "Reports expected in the whole area 25 17 to 34: 85 % interval of the sum over the whole area" in said
+    )
+    assert "3 to 9: 70 % interval of the sum over these places." in said
+    assert "Expected (80 % interval)" in said
+    assert "the expected number in the whole area with its 85 % interval" in said
+    assert "25 expected (85 % interval: 17 to 34)" in said
+    assert ": 95 % interval of the ratio; 1 is equal" in said
+    assert "Ratio 95 % interval" in said, "the table of the ratios"
+    assert "90 % interval" not in said
+
+
+def test_without_a_stored_forecast_the_surface_tells_the_total(evidence, page_checks):
+    low, high = evidence.surface.total_interval(0.9)
+    said = text_of(bulletin(evidence), page_checks)
+    assert f"{low} to {high}: 90 % interval of the sum over the whole area" in said
+
+
 EVIL = "<script>alert(1)</script><img src=//x onerror=y>\"'"
 
 

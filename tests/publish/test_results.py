@@ -25,7 +25,7 @@ def test_trial_page(town, page_checks):
     trial = {**town["trial"], "origin": town["origin"]}
     said = text_of(page_checks(trial_page(trial)))
     assert trial["verdict"]["text"] in said
-    assert "All scores, with their intervals in brackets" in said
+    assert "All scores, each with its 95 % interval in brackets" in said
     for method in trial["methods"]:
         assert method["title"] in said
     assert "difference in PAI" in said
@@ -100,7 +100,12 @@ def test_forecast_page(town, page_checks):
         "origin": town["origin"],
     }
     said = text_of(page_checks(forecast_page(result, town["surface"], areas=town["areas"])))
-    assert "reports are expected" in said
+    low, high = town["surface"].total_interval(0.9)
+    ends = f"(90 % interval of the sum: {low} to {high})"
+    assert f"reports are expected in the whole area {ends}" in said
+    low, high = town["surface"].total_interval(0.5)
+    half = text_of(page_checks(forecast_page({**result, "level": 0.5}, town["surface"])))
+    assert f"(50 % interval of the sum: {low} to {high})" in half
     assert str(town["surface"].frame.nsmallest(1, "rank")["cell"].iloc[0]) in said
     untried = text_of(page_checks(forecast_page({**result, "verdict": None}, town["surface"])))
     assert "No trial was run" in untried

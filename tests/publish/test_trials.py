@@ -152,3 +152,17 @@ def test_without_notes_there_is_no_heading_for_them(evidence):
         for page in (trial_page(shown.trial), bulletin(shown), public_page(shown)):
             assert "Mind this" not in page
     assert trial_notes(None) == []
+
+
+def test_intervals_of_the_charts_are_of_the_trials_own_level(town):
+    trial = {**town["trial"], "level": 0.8, "verdict": {**town["trial"]["verdict"], "level": 0.95}}
+    for figure in (*trial_figures(trial), scores_table(trial)):
+        assert "80\N{NO-BREAK SPACE}% interval" in figure
+        assert "95\N{NO-BREAK SPACE}%" not in figure
+
+
+def test_several_methods_are_said_to_be_judged_at_once(town):
+    other = {**method_of(town["trial"], "kernel_density"), "name": "other", "title": "Other"}
+    several = {**town["trial"], "methods": [*town["trial"]["methods"], other]}
+    assert "the verdict looks at all 2 at once and takes wider ones" in difference_figure(several)
+    assert "at once" not in difference_figure(town["trial"])

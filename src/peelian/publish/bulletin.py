@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from peelian.publish import sources
-from peelian.publish.burden import burden_of
+from peelian.publish.burden import NO_INTERVAL, burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.choice import choice_of, verdict_of
 from peelian.publish.decision import decision_words
@@ -18,11 +18,13 @@ from peelian.publish.notices import amended_words, limit_words, over_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
 from peelian.publish.trials import trial_figures, trial_notes, verdict_words
-from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural
+from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural, spread
 
 __all__ = ["bulletin"]
 
 Result = Mapping[str, Any]
+LEVEL = 0.9
+"""Of a surface's interval where no stored forecast names one."""
 
 
 def bulletin(evidence: Evidence) -> str:
@@ -76,16 +78,29 @@ def bulletin(evidence: Evidence) -> str:
     )
 
 
+def expected_total(evidence: Evidence) -> tuple[float, float, float, float] | None:
+    """Reports expected in the whole area, the ends of their interval and its level; None without a forecast.
+
+    What the forecast stored is what is shown; without it, the surface's own interval.
+    """
+    if evidence.surface is None:
+        return None
+    stored = evidence.forecast or {}
+    if all(stored.get(key) is not None for key in ("expected", "low", "high", "level")):
+        return tuple(float(stored[key]) for key in ("expected", "low", "high", "level"))  # type: ignore[return-value]
+    return (float(evidence.surface.mean.sum()), *evidence.surface.total_interval(LEVEL), LEVEL)
+
+
 def _facts(evidence: Evidence) -> list[dict[str, str]]:
     facts = []
-    if evidence.surface is not None:
-        low, high = evidence.surface.total_interval()
-        expected = float(evidence.surface.mean.sum())
+    total = expected_total(evidence)
+    if total is not None:
+        expected, low, high, level = total
         facts.append(
             {
                 "name": "Reports expected in the whole area",
                 "big": number(expected, digits=0),
-                "small": f"{low} to {high}, 90 % interval",
+                "small": f"{interval(low, high)}: {spread(level)} of the sum over the whole area",
             }
         )
     plan = evidence.plan
@@ -93,18 +108,21 @@ def _facts(evidence: Evidence) -> list[dict[str, str]]:
         covered = plan["covered"]
         hours = f"{number(plan['hours_used'])} of {number(plan['unit_hours'])} unit-hours"
         facts.append({"name": "Places in the plan", "big": number(len(plan["places"])), "small": hours})
+        ends = f"{interval(covered['low'], covered['high'])}: {spread(covered.get('level'))}"
         facts.append(
             {
                 "name": "Reports expected in them",
                 "big": number(covered["expected"], digits=1),
                 "small": (
-                    f"{interval(covered['low'], covered['high'])}; {percent(covered['share_of_expected'])} of all, "
-                    f"on {percent(covered['share_of_area'])} of the area"
+                    f"{ends} of the sum over these places. {percent(covered['share_of_expected'])} of all expected "
+                    f"reports, on {percent(covered['share_of_area'])} of the area"
                 ),
             }
         )
-    for name, value, ends in burden_of(evidence.audit).facts:
-        facts.append({"name": f"Hours per resident, {name}", "big": value, "small": f"{ends}; 1 is equal"})
+    burden = burden_of(evidence.audit)
+    for name, value, ends in burden.facts:
+        said = f"{ends}: {burden.spread} of the ratio" if ends != NO_INTERVAL else ends
+        facts.append({"name": f"Hours per resident, {name}", "big": value, "small": f"{said}; 1 is equal"})
     return facts
 
 
@@ -138,7 +156,7 @@ def _places(plan: Result | None) -> Markup | None:
             f"{str(place['reason'])[:1].upper()}{str(place['reason'])[1:]}.",
         ]
         rows.append(row if same else [*row, "; ".join(sorted(own))])
-    columns = ["No.", "Place", "Expected", "Hours", "Why it is here"]
+    columns = ["No.", "Place", f"Expected ({spread(plan.get('level'))})", "Hours", "Why it is here"]
     kinds = ("", "", "n", "n", "words", *([] if same else ["words"]))
     table = Table(columns if same else [*columns, "Beside patrol"], rows, kinds)
     return table.html("The places of the plan, most expected reports first")
@@ -197,12 +215,12 @@ def weekly_figure(evidence: Evidence) -> Markup | None:
     values = [float(v) for v in recent["reported"]]
     low: list[float] | None = None
     high: list[float] | None = None
-    expected = evidence.surface is not None
-    if evidence.surface is not None:
-        ends = evidence.surface.total_interval()
+    total = expected_total(evidence)
+    expected = total is not None
+    if evidence.surface is not None and total is not None:
         starts.append(str(evidence.surface.period.start))
-        values.append(float(evidence.surface.mean.sum()))
-        low, high = [*values[:-1], float(ends[0])], [*values[:-1], float(ends[1])]
+        values.append(total[0])
+        low, high = [*values[:-1], total[1]], [*values[:-1], total[2]]
     kind = sources.label(evidence.category)
     title = f"Reported {kind} incidents by {'week' if _is_week(evidence) else 'period'}" + (
         ", and what is expected next" if expected else ""
@@ -218,10 +236,15 @@ def weekly_figure(evidence: Evidence) -> Markup | None:
         last_is_forecast=expected,
     )
     rows = [[day(s), number(v, digits=0)] for s, v in zip(starts, values, strict=True)]
+    said = spread(total[3]) if total is not None else ""
     if low is not None and high is not None:
-        rows[-1][1] += f" expected ({interval(low[-1], high[-1])})"
+        rows[-1][1] += f" expected ({said}: {interval(low[-1], high[-1])})"
     table = Table(("Starting", "Reports"), rows, ("", "n"))
-    note = "The open dot with whiskers is the expected number with its 90 % interval." if expected else ""
+    note = (
+        f"The open dot with whiskers is the expected number in the whole area with its {said}."
+        if expected
+        else ""
+    )
     return chart_with_table(drawing, table, caption=title, note=note)
 
 

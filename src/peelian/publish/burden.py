@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
 from peelian.publish.charts import Bar, Table, chart_with_table, interval_chart
-from peelian.publish.words import number, percent
+from peelian.publish.words import number, spread
 
 __all__ = ["Burden", "burden_of"]
 
@@ -22,6 +22,7 @@ MAPS = {
     "by_population": "Hours by number of residents",
 }
 RATIO = "exposure_ratio"
+NO_INTERVAL = "no interval"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Burden:
         Everything that was found.
     facts : tuple of (str, str)
         Group and the plan's ratio with its interval, for a summary.
+    spread : str
+        What those intervals are called, with their level.
     """
 
     why_not: str = ""
@@ -50,6 +53,7 @@ class Burden:
     limits: tuple[str, ...] = ()
     table: Markup = field(default_factory=Markup)
     facts: tuple[tuple[str, str, str], ...] = ()
+    spread: str = "interval"
 
 
 def _number(value: Any) -> str:
@@ -66,10 +70,17 @@ def _parts(finding: Result) -> tuple[str, str, str]:
 def _ends(finding: Result) -> str:
     low, high = finding.get("low"), finding.get("high")
     if low is None and high is None:
-        return "no interval"
+        return NO_INTERVAL
     if high is None:
         return f"{_number(low)} or more"
     return f"{_number(0 if low is None else low)} to {_number(high)}"
+
+
+def _spread(findings: Sequence[Result]) -> str:
+    """What the intervals are called, with their level where all have the same."""
+    levels = {f.get("level") for f in findings}
+    said = spread(levels.pop() if len(levels) == 1 else None)
+    return said[:1].upper() + said[1:]
 
 
 def _reference(audit: Result, ratios: list[Result]) -> str:
@@ -85,12 +96,10 @@ def _sentence(finding: Result, group: str, reference: str) -> str:
     if value is None:
         why = (finding.get("limits") or ["it can't be measured"])[0]
         return f"{group}: no ratio. {why}"
-    level = finding.get("level")
-    spread = f"{percent(level)} interval" if level else "interval"
     hours = "about one hour" if 0.95 <= float(value) <= 1.05 else f"{_number(value)} hours"
     return (
         f"For each hour that the plan puts where the average {reference} resident lives, it puts {hours} where the "
-        f"average {group} resident lives ({spread} {_ends(finding)})."
+        f"average {group} resident lives ({spread(finding.get('level'))} {_ends(finding)})."
     )
 
 
@@ -123,7 +132,9 @@ def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain
         (MAPS.get(n, n), _number(f["value"]) if f.get("value") is not None else "no number", _ends(f))
         for n, f in found
     ]
-    table = Table(("Way to spend the same hours", "Ratio", "Interval"), filled, ("", "n", "n"))
+    table = Table(
+        ("Way to spend the same hours", "Ratio", _spread([f for _, f in found])), filled, ("", "n", "n")
+    )
     note = "The dot is the best estimate; the line through it shows how far the truth may lie from it."
     return chart_with_table(drawing, table, caption=title, note=note)
 
@@ -169,7 +180,10 @@ def burden_of(audit: Result | None, *, plain: bool = False) -> Burden:
                     )
                 )
     limits = list(dict.fromkeys(str(limit) for f in findings for limit in f.get("limits") or ()))
-    return Burden("", tuple(figures), tuple(sentences), tuple(limits), findings_table(findings), tuple(facts))
+    table = findings_table(findings)
+    said = _spread(ratios)
+    name = said[:1].lower() + said[1:]
+    return Burden("", tuple(figures), tuple(sentences), tuple(limits), table, tuple(facts), name)
 
 
 def findings_table(findings: list[Result]) -> Markup:
@@ -193,5 +207,5 @@ def findings_table(findings: list[Result]) -> Markup:
                 f"{bound}{f' ({verdict})' if verdict else ''}",
             )
         )
-    table = Table(("What was measured", "Value", "Interval", "Threshold"), rows, ("", "n", "n", ""))
+    table = Table(("What was measured", "Value", _spread(findings), "Threshold"), rows, ("", "n", "n", ""))
     return table.html("Everything that the audit found")

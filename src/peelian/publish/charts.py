@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from peelian.errors import UsageError
 from peelian.publish import svg
-from peelian.publish.words import interval, number, percent
+from peelian.publish.words import interval, number, spread
 
 __all__ = [
     "Bar",
@@ -339,9 +339,8 @@ def line_chart(
 
 def interval_table(rows: Sequence[Bar], *, first: str, value: str, level: float | None = None) -> Table:
     """The table of an `interval_chart` or `bar_chart`."""
-    spread = "interval" if level is None else f"{percent(level)} interval"
     said = [
         (r.label, number(r.value) if r.value is not None else r.note or "not measurable", r) for r in rows
     ]
     filled = [(a, b, interval(r.low, r.high) if r.low is not None else "none") for a, b, r in said]
-    return Table((first, value, spread), filled, ("", "n", "n"))
+    return Table((first, value, spread(level)), filled, ("", "n", "n"))

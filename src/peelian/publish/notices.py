@@ -12,7 +12,7 @@ import numpy as np
 from peelian.places import Period
 from peelian.publish.decision import in_force
 from peelian.publish.evidence import Evidence
-from peelian.publish.words import day, number, percent, plural
+from peelian.publish.words import day, number, plural, spread
 
 __all__ = ["amended_words", "is_over", "limit_words", "over_words"]
 
@@ -85,9 +85,12 @@ def _beyond(finding: Result, reference: str, *, plain: bool) -> str:
     if not value:
         return f"{start} Of {group} and {other} residents, only one group gets any hours where they live."
     if not plain:
-        level = f"{percent(finding['level'])} interval " if finding.get("level") else ""
         low, high = finding.get("low"), finding.get("high")
-        ends = f" ({level}{_ends(low, high)})" if low is not None or high is not None else ""
+        ends = (
+            f" ({spread(finding.get('level'))} {_ends(low, high)})"
+            if low is not None or high is not None
+            else ""
+        )
         return (
             f"{start} It allows a ratio of at most {most}, either way; {group} to {other} is "
             f"{number(value, digits=2)}{ends}."

@@ -21,7 +21,7 @@ from peelian.publish.notices import limit_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
 from peelian.publish.trials import scores_table, trial_figures, trial_notes, verdict_words
-from peelian.publish.words import day, interval, number, percent, period, plural
+from peelian.publish.words import day, interval, number, percent, period, plural, spread
 
 if TYPE_CHECKING:
     from peelian.places import Areas
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["audit_page", "forecast_page", "quality_page", "trial_page"]
 
 Result = Mapping[str, Any]
+LEVEL = 0.9  # of the intervals in `Surface.frame`
 MOST_PLACES = 25
 MOST_MONTHS = 60
 
@@ -175,7 +176,8 @@ def forecast_page(
         Put the banner on top that says that no agency took part.
     """
     kind = sources.label(forecast["category"])
-    low, high = surface.total_interval()
+    level = float(forecast.get("level") or LEVEL)
+    low, high = surface.total_interval(level)
     verdict = forecast.get("verdict")
     why = str(forecast.get("why_this_method") or "")
     lines = [
@@ -190,8 +192,8 @@ def forecast_page(
         heading=f"Forecast of {kind} reports, {period(surface.period)}",
         sub="How many reports are expected where. It is a statement about reports, not about those who live there.",
         headline=(
-            f"{number(float(surface.mean.sum()), digits=0)} reports are expected ({low} to {high}, "
-            f"{percent(0.9)} interval)"
+            f"{number(float(surface.mean.sum()), digits=0)} reports are expected in the whole area ({spread(level)} of "
+            f"the sum: {interval(low, high)})"
         ),
         lines=lines,
         parts=[expected_map(surface, kind=kind, areas=areas), _highest(surface)],
@@ -210,9 +212,7 @@ def _highest(surface: Surface) -> Markup:
         for r in frame.itertuples(index=False)
     ]
     caption = f"The {plural(len(rows), 'place')} with the most expected reports"
-    return Table(("Rank", "Place", "Expected", f"{percent(0.9)} interval"), rows, ("", "", "n", "n")).html(
-        caption
-    )
+    return Table(("Rank", "Place", "Expected", spread(LEVEL)), rows, ("", "", "n", "n")).html(caption)
 
 
 def audit_page(audit: Result, *, demonstration: bool = False) -> str:

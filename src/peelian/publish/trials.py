@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from peelian.publish.charts import Bar, Table, bar_chart, chart_with_table, interval_chart, interval_table
 from peelian.publish.choice import COUNTING, Choice, method_title
-from peelian.publish.words import interval, number, percent, plural
+from peelian.publish.words import interval, number, percent, plural, spread
 
 __all__ = [
     "caught_figure",
@@ -97,6 +97,11 @@ def _used(trial: Result, used: str) -> str:
     return used or str(trial["verdict"]["method"])
 
 
+def _level(trial: Result) -> Any:
+    """Of the intervals of the scores and of each difference."""
+    return trial.get("level", trial["verdict"].get("level"))
+
+
 def _mark_note(trial: Result, used: str) -> str:
     """What the dark row stands for."""
     if not used:
@@ -132,7 +137,7 @@ def caught_figure(trial: Result, *, plain: bool = False, used: str = "") -> Mark
     )
     title = f"Of 100 reports, how many came from the {share} of the area that each method had picked"
     drawing = bar_chart(rows, title=title, desc=f"Reports of 100. {said}.", unit="reports of 100")
-    table = interval_table(rows, first="Method", value="Reports of 100", level=trial["verdict"].get("level"))
+    table = interval_table(rows, first="Method", value="Reports of 100", level=_level(trial))
     tried = plural(trial["origins"], "past period")
     note = f"{_mark_note(trial, used)} Measured on {tried} that the methods had not seen."
     return chart_with_table(drawing, table, caption=title, note=note)
@@ -166,9 +171,17 @@ def difference_figure(trial: Result, *, used: str = "") -> Markup | None:
         reference_label="same as counting",
     )
     table = interval_table(
-        rows, first="Method", value="Difference in PAI", level=trial["verdict"].get("level")
+        rows,
+        first="Method",
+        value="Difference in PAI",
+        level=_level(trial),
     )
     note = "Where the line through the dot crosses the dashed line, the trial can't tell the two apart."
+    if len(others) > 1:
+        note += (
+            f" Each interval stands for itself; the verdict looks at all {number(len(others))} at once and takes wider "
+            "ones, so that trying many makes none win by luck."
+        )
     return chart_with_table(drawing, table, caption=title, note=note)
 
 
@@ -204,4 +217,4 @@ def scores_table(trial: Result) -> Markup:
             rows.append([title, *[_cell(h) for h in held]])
     columns = ["Measure", *[method_title(trial, m["name"]) for m in trial["methods"]]]
     table = Table(columns, rows, ("", *["n"] * (len(columns) - 1)))
-    return table.html("All scores, with their intervals in brackets")
+    return table.html(f"All scores, each with its {spread(_level(trial))} in brackets")

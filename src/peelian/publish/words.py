@@ -11,7 +11,7 @@ import numpy as np
 
 from peelian.places.periods import Period
 
-__all__ = ["day", "interval", "listing", "moment", "number", "percent", "period", "plural", "times"]
+__all__ = ["day", "interval", "listing", "moment", "number", "percent", "period", "plural", "spread", "times"]
 
 MINUS = "\N{MINUS SIGN}"
 MONTHS = (
@@ -62,6 +62,11 @@ def interval(low: Any, high: Any, *, digits: int | None = None) -> str:
         parts = [number(v).rpartition(".")[2] if "." in number(v) else "" for v in (low, high)]
         digits = max(len(p) for p in parts)
     return f"{number(low, digits=digits)} to {number(high, digits=digits)}"
+
+
+def spread(level: Any) -> str:
+    """What an interval is called: ``"90 % interval"``; ``"interval"`` where its level is not known."""
+    return "interval" if level is None else f"{percent(level)} interval"
 
 
 def times(ratio: Any, *, than: str = "") -> str:
