@@ -38,6 +38,22 @@ def trial():
     return run_trial(example_counts(periods=90), THREE, origins=30, fractions=(0.05, 0.2))
 
 
+def test_crps_is_of_the_maps_own_distribution_and_the_log_score_of_its_means_alone():
+    """Weeks that differ as a whole: the count map says so, and its CRPS is that of what it says of a cell."""
+    rng = np.random.default_rng(4)
+    dense = rng.poisson(np.outer([8.0, 4.0, 2.0], rng.gamma(4.0, 0.25, 60)))
+    counts = counts_of(dense)
+    surface = CountMap().fit(counts[:59]).predict(counts.periods[59])
+    assert surface.common > 0.1
+    assert surface.cell_size < surface.size
+    row = run_trial(counts, [CountMap()], origins=1, fractions=(0.5,)).frame.iloc[0]
+    support = np.arange(400)[:, None]
+    cdf = surface.distribution.cdf(support)
+    assert row["crps"] == pytest.approx(np.sum((cdf - (support >= dense[:, 59])) ** 2))
+    poisson = stats.poisson(surface.mean).logpmf(dense[:, 59]).sum()
+    assert row["log_score"] == pytest.approx(poisson / dense[:, 59].sum())
+
+
 def test_a_trial_by_hand():
     """Ten cells; cell 0 has always had most. Two weeks are forecast: it holds 3 of 4 incidents, then 1 of 6."""
     dense = np.zeros((10, 5), dtype=int)

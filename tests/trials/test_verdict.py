@@ -30,8 +30,9 @@ def test_better_only_with_the_whole_interval_above_zero():
     assert (found.status, found.method) == ("better", "kernel_density")
     assert (found.difference, found.low, found.high) == (2.0, 0.5, 3.5)
     assert found.text == (
-        "Over 52 weeks, A to B, kernel density had 12.0 of every 100 reported incidents in 1 % of the area; the "
-        "count map had 10.0. Its PAI is 12.00 against 10.00, a difference of +2.00 (95 % interval: +0.50 to +3.50). "
+        "Over 52 weeks, A to B, 12.0 of every 100 reported incidents were in the 1 % of the area that kernel density "
+        "ranked highest; 10.0 were in that of the count map. Its PAI is 12.00 against 10.00, a difference of +2.00 "
+        "(95 % interval: +0.50 to +3.50). "
         "The whole interval is above zero: kernel density is what is used."
     )
 
@@ -52,8 +53,28 @@ def test_worse_with_the_whole_interval_below_zero():
 def test_of_several_better_ones_the_one_with_the_highest_lower_end():
     found = verdict(against("a", 5.0, 0.1, 9.0), against("b", 3.0, 1.0, 5.0), against("c", -2.0, -3.0, -1.0))
     assert (found.status, found.method, found.low) == ("better", "b", 1.0)
-    assert "b, the best of the 3 methods tried," in found.text
+    # Another measured higher: it is not called the best.
+    which = (
+        "b (of the 3 methods tried against the count map, the one whose interval has the highest lower end)"
+    )
+    assert f"area that {which} ranked highest" in found.text
+    assert "best" not in found.text
     assert "for all 3 at once" in found.text
+
+
+def test_where_none_is_better_the_text_speaks_of_the_highest_measured():
+    found = verdict(against("a", 0.5, -3.0, 4.0), against("b", 0.2, -0.1, 0.5))
+    assert (found.status, found.difference) == ("no better", 0.5)
+    assert (
+        "a (of the 2 methods tried against the count map, the one with the highest PAI) ranked highest"
+        in found.text
+    )
+
+
+def test_the_text_is_about_reports_not_about_what_a_method_does_to_people():
+    text = verdict(against("kernel_density", 2.0, 0.5, 3.5)).text
+    assert "reported incidents were in the 1 % of the area" in text
+    assert not {"had", "caught", "got", "found", "hit"} & set(text.split())
 
 
 def test_worse_only_if_all_are():

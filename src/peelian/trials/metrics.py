@@ -112,7 +112,8 @@ def best_hits(counts: npt.NDArray[np.int64], area: Floats, limit: float) -> int:
 def log_likelihood(counts: npt.NDArray[np.int64], mean: Floats) -> float:
     """Poisson log-likelihood of one period's counts, summed over cells, in nats.
 
-    Minus infinity where something was reported that the map called impossible.
+    Minus infinity where something was reported that the map called impossible. Poisson whatever the map's own
+    distribution, so that maps are compared by their means.
 
     References
     ----------
@@ -134,7 +135,10 @@ def uniform_map(mean: Floats, area: Floats) -> Floats:
 
 
 def log_score(log_likelihoods: npt.ArrayLike, events: npt.ArrayLike) -> Floats:
-    """Mean log-likelihood in nats per incident; a skill where a reference's were taken off.
+    """Poisson log score: mean `log_likelihood` in nats per incident; a skill where a reference's were taken off.
+
+    It scores the means alone. How far counts scatter about them, which the negative binomial's size tells, enters
+    `crps` and not this.
 
     References
     ----------

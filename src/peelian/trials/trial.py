@@ -87,9 +87,9 @@ class Trial:
     frame : DataFrame
         One row a method, origin and fraction: ``method``, ``origin`` (first day of the period that was
         forecast), ``fraction``, ``events``, ``hits``, ``area_share`` (of the cells chosen), ``best_hits`` (of
-        any choice of as much area), ``log_likelihood`` (nats), ``log_gain`` (nats above the uniform map with
-        the same total), ``crps`` (reports, summed over cells) and, per incident, ``log_score`` and
-        ``log_skill``.
+        any choice of as much area), ``log_likelihood`` (Poisson, nats), ``log_gain`` (nats above the uniform map with
+        the same total), ``crps`` (reports, summed over cells) and, per incident, ``log_score`` (the
+        Poisson log score) and ``log_skill``.
     methods : tuple of Tried
         The first `CountMap` among them is the baseline.
     baseline : str

@@ -3,8 +3,7 @@
 The metric and the area are fixed before the trial, and so are the rules:
 
 - *better* — at least one challenger's interval lies above zero as a whole. Of those, the one with the highest
-lower
-  end is what is used.
+  lower end is what is used.
 - *worse* — every challenger's interval lies below zero as a whole.
 - *no better* — all else, too little data included.
 
@@ -39,8 +38,8 @@ class Comparison:
         Its PAI less that of the count map, with the simultaneous interval.
     value, baseline : float
         PAI of the challenger and of the count map.
-    caught, baseline_caught : float
-        Hit rates, 0 to 1.
+    held, baseline_held : float
+        Hit rates, 0 to 1: the share of the reports that were in the places ranked highest.
     """
 
     name: str
@@ -48,8 +47,8 @@ class Comparison:
     difference: Interval
     value: float
     baseline: float
-    caught: float
-    baseline_caught: float
+    held: float
+    baseline_held: float
 
 
 @dataclass(frozen=True)
@@ -138,13 +137,16 @@ def judge(
 def _text(told: Comparison, status: Status, k: int, *, fraction: float, level: float, over: str) -> str:
     d = told.difference
     title = told.title[:1].lower() + told.title[1:]
-    which = title if k == 1 else f"{title}, the best of the {k} methods tried,"
-    caught = (
-        f"Over {over}, {which} had {100 * told.caught:.1f} of every 100 reported incidents in {100 * fraction:g} % "
-        f"of the area; the count map had {100 * told.baseline_caught:.1f}. "
+    chosen_by = "whose interval has the highest lower end" if status == "better" else "with the highest PAI"
+    which = (
+        title if k == 1 else f"{title} (of the {k} methods tried against the count map, the one {chosen_by})"
+    )
+    held = (
+        f"Over {over}, {100 * told.held:.1f} of every 100 reported incidents were in the {100 * fraction:g} % of the "
+        f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of the count map. "
     )
     if not (np.isfinite(d.low) and np.isfinite(d.high)):
-        return caught + "That is too little data to tell whether it is better: the count map is what is used."
+        return held + "That is too little data to tell whether it is better: the count map is what is used."
     among = "" if k == 1 else f" for all {k} at once"
     numbers = (
         f"Its PAI is {told.value:.2f} against {told.baseline:.2f}, a difference of {d.value:+.2f} "
@@ -156,5 +158,5 @@ def _text(told: Comparison, status: Status, k: int, *, fraction: float, level: f
         "no better": "That does not show it to be better: the count map is what is used.",
     }
     if status == "no better" and d.low <= 0 <= d.high:
-        return caught + numbers + "The interval includes zero: the count map is what is used."
-    return caught + numbers + ends[status]
+        return held + numbers + "The interval includes zero: the count map is what is used."
+    return held + numbers + ends[status]
