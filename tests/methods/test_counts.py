@@ -6,6 +6,8 @@ from scipy import sparse
 
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.methods import CountMap
+from peelian.methods.checks import example_counts
+from peelian.methods.counts import luck_of
 from peelian.places import Counts, Grid, Periods
 from peelian.units import Frequency
 
@@ -65,3 +67,39 @@ def test_no_reports_in_the_window():
 def test_a_bad_window_says_how_to_write_it():
     with pytest.raises(UsageError, match="'a year' was given as a time span"):
         CountMap(window="a year").fit(counts_of([[5, 0, 0]]))
+
+
+def test_the_share_of_luck_by_hand():
+    # Means of 2 and a variance of 4: half of it is what Poisson scatter of mean 2 would give.
+    assert luck_of(np.array([0, 2, 4, 2, 0, 4, 2, 2])) == pytest.approx(
+        2 / np.var([0, 2, 4, 2, 0, 4, 2, 2], ddof=1)
+    )
+    assert luck_of(np.array([3, 3, 3])) == 0.01
+    assert luck_of(np.array([5])) == 0.01
+    assert luck_of(np.array([0, 0, 0, 1])) == pytest.approx(0.99)
+
+
+def test_the_highest_places_are_not_expected_to_stay_as_high():
+    """Rates that are gamma and counts that are Poisson: the posterior mean is known, and the plain average too high."""
+    rng = np.random.default_rng(11)
+    shape, periods = 0.5, 52
+    rates = rng.gamma(shape, 0.02 / shape, 4000)
+    past, future = rng.poisson(rates[:, None], (4000, periods)), rng.poisson(rates[:, None], (4000, 400))
+    counts = counts_of(past)
+    top = np.argsort(-past.sum(axis=1))[:40]
+    observed = future[top].sum() / 400
+    period = counts.periods.following()[0]
+    shrunk = CountMap(window=None).fit(counts).predict(period).mean[top].sum()
+    plain = CountMap(window=None, background=0.0).fit(counts).predict(period).mean[top].sum()
+    exact = ((past.sum(axis=1) + shape) / (periods + shape / 0.02))[top].sum()
+    assert plain > 1.2 * observed
+    assert shrunk == pytest.approx(exact, rel=0.05)
+    assert shrunk == pytest.approx(observed, rel=0.12)
+
+
+def test_the_order_of_counts_and_the_total_are_kept():
+    counts = example_counts(events=300, seed=4)
+    period = counts.periods.following()[0]
+    shrunk, plain = (CountMap(background=b).fit(counts).predict(period) for b in (None, 0.0))
+    assert shrunk.mean.sum() == pytest.approx(plain.mean.sum())
+    assert np.array_equal(shrunk.order(), plain.order())

@@ -184,7 +184,9 @@ def test_cut_cells_get_by_their_area():
 
 def test_a_narrow_kernel_is_the_count_map():
     counts = example_counts(points=False)
-    assert forecast(KernelDensity(bandwidth=1.0), counts) == pytest.approx(forecast(CountMap(), counts))
+    assert forecast(KernelDensity(bandwidth=1.0), counts) == pytest.approx(
+        forecast(CountMap(background=0.01), counts)
+    )
 
 
 def test_a_wide_kernel_is_flat():

@@ -136,7 +136,7 @@ def test_unmapped_labels_are_listed(tmp_path: Path) -> None:
     )
     quality = assess(reading.incidents, imports=[reading.report])
     note = quality.frame.set_index("check").loc["unmapped labels", "note"]
-    assert note == "ODD THING: 5, 1 label seen fewer than 5 times: 1"
+    assert note == "ODD THING: 5, RARE: 1"
 
 
 def test_stacking_finds_the_default_point() -> None:

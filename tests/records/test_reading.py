@@ -134,7 +134,7 @@ def test_a_mapped_csv(tmp_path: Path) -> None:
     report = reading.report
     assert (report.rows_in, report.stored) == (12, 12)
     assert report.dropped_columns == ["victim_name"]
-    assert report.unmapped == {"1 label seen fewer than 5 times": 4}
+    assert report.unmapped == {"SOMETHING LOCAL": 4}
     assert report.categories == {"burglary": 4, "motor_vehicle_theft": 4, "other": 4}
     assert report.source == "mapped"
     assert np.allclose(reading.incidents.x, city()["x_m"])
@@ -221,6 +221,11 @@ NAMES = [
     "\u041e\u043b\u044c\u0433\u0430",
     "\u5f20\u4f1f",
     "\u738b\u82b3",
+    *(
+        f"{first} {last}"
+        for first in ("Ann", "Bo", "Cy")
+        for last in ("Aker", "Birk", "Cole", "Dorn", "Eide", "Falk")
+    ),
 ]
 
 
@@ -231,19 +236,27 @@ def everything(reading: Reading) -> str:
 
 
 def test_names_among_the_labels_are_not_kept(tmp_path: Path) -> None:
-    kinds = ["Noise on a boat"] * 5 + [name for name in NAMES for _ in range(4)] + ["burglary", "ROBBERY"]
+    kinds = ["Noise on a boat"] * 100 + [name for name in NAMES for _ in range(4)] + ["burglary", "ROBBERY"]
     city(3).loc[[0] * len(kinds)].assign(type=kinds).to_csv(tmp_path / "city.csv", index=False)
     reading = mapped(tmp_path / "city.csv")
     assert reading.report.stored == len(kinds)
-    assert reading.report.unmapped == {"6 labels seen fewer than 5 times": 24, "Noise on a boat": 5}
+    assert reading.report.unmapped == {"24 labels seen fewer than 5 times": 96, "Noise on a boat": 100}
     assert reading.incidents.frame["label"].value_counts().to_dict() == {
-        "rare label": 24,
-        "Noise on a boat": 5,
+        "rare label": 96,
+        "Noise on a boat": 100,
         "burglary": 1,
         "ROBBERY": 1,
     }
-    assert reading.report.categories == {"other": 29, "burglary": 1, "robbery": 1}
+    assert reading.report.categories == {"other": 196, "burglary": 1, "robbery": 1}
     assert not any(name in everything(reading) for name in NAMES)
+
+
+def test_a_few_rare_labels_are_kinds_and_listed(tmp_path: Path) -> None:
+    kinds = ["Noise on a boat"] * 100 + [f"Odd thing {c}" for c in "ABCDEFGHIJKLMNOPQRST"]
+    city(3).loc[[0] * len(kinds)].assign(type=kinds).to_csv(tmp_path / "city.csv", index=False)
+    reading = mapped(tmp_path / "city.csv")
+    assert reading.report.unmapped == {"Noise on a boat": 100} | dict.fromkeys(kinds[100:], 1)
+    assert len(reading.incidents.where(category="odd thing c")) == 1
 
 
 def test_a_rare_label_of_the_city_s_own_table_is_kept(tmp_path: Path) -> None:
@@ -274,7 +287,7 @@ def test_names_among_the_types_of_location_are_not_kept(tmp_path: Path) -> None:
     reading = mapped(tmp_path / "city.csv", mapping=MAPPING | {"location_type": "at"})
     assert reading.incidents.frame["location_type"].value_counts().to_dict() == {"Shop": 3, "SHOP": 2}
     assert reading.report.warnings == [
-        "at: 6 types of location seen fewer than 5 times are not kept (24 rows)"
+        "at: 24 types of location seen fewer than 5 times are not kept (96 rows)"
     ]
     assert not any(name in everything(reading) for name in NAMES)
 

@@ -324,7 +324,10 @@ def test_ids_that_another_file_used_are_warned_of(keeper: Keeper, tmp_path: Path
     assert set(keeper.store.load().frame["label"]) == {"Burglary"}
 
 
-def test_a_label_that_is_rare_in_one_of_two_files_revises_nothing(keeper: Keeper, tmp_path: Path) -> None:
+def test_a_label_that_is_rare_in_one_of_two_files_revises_nothing(
+    keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peelian.records.pipeline.SOME", 0)
     options: dict[str, Any] = CALLS | {"mapping": CALLS["mapping"] | {"location_type": "at"}}
     keeper.put(calls(tmp_path / "a.csv", 4, kind="Boat", at="Quay"), **options)
     report = keeper.put(calls(tmp_path / "b.csv", 6, kind="Boat", at="Quay"), **options).report

@@ -51,6 +51,8 @@ Progress = Callable[[str, float], None]
 
 #: What is stored in place of a mapped label that no table knows and that too few rows have to call it a kind.
 RARE_LABEL = "rare label"
+#: So many rare labels (or types of location) may be names of rare kinds; more are free text, and aren't kept.
+SOME = 20
 #: Fewer rows of a file than this don't make a mapped label or type of location a kind.
 FEW = 5
 
@@ -310,12 +312,21 @@ def _categorise(connection: duckdb.DuckDBPyConnection, plan: Plan, result: Run) 
     totals: Counter[str] = Counter()
     for label, _, n in found:
         totals[_same(label)] += int(n)
+    hits = {(label, code): plan.table.lookup(label, code=code or None) for label, code, _ in found}
+    strange = {
+        _same(label)
+        for (label, _), hit in hits.items()
+        if hit is None and plan.source.mapped and label != _UNSTATED and totals[_same(label)] < FEW
+    }
+    # A list of kinds has a few rare ones, and they are listed by name; a column of free text has many.
+    if len(strange) <= SOME:
+        strange = set()
     rows: list[tuple[str, str, str, bool, str, str]] = []
     rare: Counter[str] = Counter()
     for label, code, n in found:
-        hit = plan.table.lookup(label, code=code or None)
+        hit = hits[label, code]
         hidden = hit is None and plan.source.mapped and label != _UNSTATED
-        shown = RARE_LABEL if hidden and totals[_same(label)] < FEW else label
+        shown = RARE_LABEL if _same(label) in strange else label
         if hit is None and shown == label:
             result.unmapped[label] = result.unmapped.get(label, 0) + int(n)
         elif hit is None:
@@ -346,11 +357,12 @@ def _types_of_location(connection: duckdb.DuckDBPyConnection, plan: Plan, result
         WHERE location_type IS NOT NULL GROUP BY 1 HAVING count(*) < {FEW}"""
     )
     kinds, rows = connection.execute("SELECT count(*), coalesce(sum(n), 0) FROM rare_types").fetchall()[0]
-    if kinds:
-        column = plan.file.columns[plan.positions["location_type"]]
-        result.warnings.append(
-            f"{column}: {kinds} types of location seen fewer than {FEW} times are not kept ({rows} rows)"
-        )
+    if kinds <= SOME:
+        return "location_type"
+    column = plan.file.columns[plan.positions["location_type"]]
+    result.warnings.append(
+        f"{column}: {kinds} types of location seen fewer than {FEW} times are not kept ({rows} rows)"
+    )
     return "CASE WHEN upper(location_type) NOT IN (SELECT name FROM rare_types) THEN location_type END"
 
 

@@ -12,6 +12,9 @@ from peelian.workspace.workspace import Workspace
 
 __all__ = ["history", "training_incidents"]
 
+#: Share of a category's incidents from which on a source decides from when to when the category is covered.
+MAIN_SOURCE = 0.05
+
 
 def training_incidents(workspace: Workspace, category: str) -> Incidents:
     """Incidents of a category that may be learned from.
@@ -64,7 +67,9 @@ def history(
     frequency = Frequency.parse(period or workspace.config.forecast.period)
     incidents = training_incidents(workspace, category)
     incidents.require(frequency.resolution)
-    sources = sorted(set(incidents.frame["source"]))
+    shares = incidents.frame["source"].value_counts(normalize=True)
+    # A source of a few incidents says little about when the others begin and end; its incidents count all the same.
+    sources = sorted(str(name) for name, share in shares.items() if share >= MAIN_SOURCE)
     start, end = span_of_table(workspace.store.table(), sources=sources)
     if incidents.resolution == "month":  # a month-only record stands for its whole month
         start = start.astype("datetime64[M]").astype("datetime64[D]")
