@@ -24,7 +24,9 @@ def verdict(*found: tuple[str, float, float, float]) -> dict[str, Any]:
         Comparison(name, TITLES[name], Interval(d, low, high), 4.0 + d, 4.0, 0.2 + d / 20, 0.2)
         for name, d, low, high in found
     ]
-    return judge(compared, baseline="count_map", fraction=0.05, level=0.95, over="20 weeks").to_dict()
+    return judge(
+        compared, baseline="count_map", fraction=0.05, level=0.95, over="20 weeks", events=900
+    ).to_dict()
 
 
 NO_BETTER = verdict(("kernel_density", 0.5, -0.2, 1.1))

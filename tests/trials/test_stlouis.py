@@ -61,7 +61,9 @@ def test_a_trial_of_a_year(counts_of):
         assert 0 < value[method, "pei", 0.01] < 1
     # Counts rank well and are bad densities; kernels are the better ones.
     skill = {m.name: trial.score(m.name, "log_skill").value for m in trial.methods}
-    assert skill["decayed_kernel_density"] > 0.3 > skill["count_map"]
+    assert (
+        skill["decayed_kernel_density"] > skill["count_map"] > 0.2
+    )  # above a uniform map, since its luck is taken out
     assert np.isfinite(trial.summary[["value", "low", "high"]]).all(axis=None)
     verdict = trial.verdict
     assert (verdict.method != "count_map") == (verdict.low > 0)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.trials import Interval, Verdict, judge
-from peelian.trials.verdict import Comparison, simultaneous
+from peelian.trials.verdict import SMALLEST, Comparison, simultaneous
 
 
 def against(name, difference, low, high):
@@ -22,7 +22,9 @@ def against(name, difference, low, high):
 
 
 def verdict(*comparisons):
-    return judge(comparisons, baseline="count_map", fraction=0.01, level=0.95, over="52 weeks, A to B")
+    return judge(
+        comparisons, baseline="count_map", fraction=0.01, level=0.95, over="52 weeks, A to B", events=900
+    )
 
 
 def test_better_only_with_the_whole_interval_above_zero():
@@ -139,5 +141,21 @@ def test_a_method_is_used_only_if_it_is_better(drawn):
         assert used.difference.low > 0
     else:
         assert found.method == "count_map"
-        assert all(not c.difference.low > 0 for c in made)
+        assert all(not c.difference.low > SMALLEST * 10 for c in made)
         assert found.text.endswith("the count map is what is used.")
+
+
+def test_rounding_is_no_difference():
+    dust = against("kde", 1e-12, 1e-13, 2e-12)
+    found = judge([dust], baseline="count_map", fraction=0.01, level=0.95, over="10 weeks", events=900)
+    assert (found.status, found.method) == ("no better", "count_map")
+
+
+def test_few_reports_tell_nothing():
+    clear = against("kde", 5.0, 4.0, 6.0)
+    for events, status in ((49, "no better"), (50, "better")):
+        found = judge(
+            [clear], baseline="count_map", fraction=0.01, level=0.95, over="10 weeks", events=events
+        )
+        assert found.status == status
+    assert np.isnan(judge([clear], baseline="c", fraction=0.01, level=0.95, over="o", events=8).difference)

@@ -33,6 +33,7 @@ Progress = Callable[[int, int], None]
 
 AT_FRACTION = ("hit_rate", "pai", "pei")
 OVERALL = ("log_score", "log_skill", "crps")
+RANGES = {"hit_rate": (0.0, 1.0), "pai": (0.0, np.inf), "pei": (0.0, 1.0), "crps": (0.0, np.inf)}
 COMPARED = ("pai", "log_score", "crps")
 
 _PIECES: dict[str, tuple[str, ...]] = {
@@ -137,7 +138,11 @@ class Trial:
     def score(self, method: str, metric: str, *, fraction: float = np.nan) -> Interval:
         """One pooled score with its interval; `fraction` matters to hit rate, PAI and PEI only."""
         pieces = self._pieces(method, metric, fraction)
-        return self._resampler.interval(lambda sums: _pooled(metric, sums), pieces, level=self.level)
+        found = self._resampler.interval(lambda sums: _pooled(metric, sums), pieces, level=self.level)
+        # An interval that was stretched for few blocks may leave what the score can be.
+        least, most = RANGES.get(metric, (-np.inf, np.inf))
+        low, high = np.clip([found.low, found.high], least, most)  # what is not a number stays so
+        return Interval(found.value, float(low), float(high))
 
     def difference(
         self, method: str, other: str, metric: str, *, fraction: float = np.nan, level: float | None = None
@@ -202,7 +207,14 @@ class Trial:
             )
             for m in challengers
         ]
-        return judge(comparisons, baseline=self.baseline, fraction=at, level=self.level, over=self._over)
+        return judge(
+            comparisons,
+            baseline=self.baseline,
+            fraction=at,
+            level=self.level,
+            over=self._over,
+            events=self.events,
+        )
 
     @property
     def _over(self) -> str:

@@ -5,7 +5,7 @@ The metric and the area are fixed before the trial, and so are the rules:
 - *better* — at least one challenger's interval lies above zero as a whole. Of those, the one with the highest
   lower end is what is used.
 - *worse* — every challenger's interval lies below zero as a whole.
-- *no better* — all else, too little data included.
+- *no better* — all else, too little data (fewer than 50 reports) and differences of mere rounding included.
 
 In the last two the count map is what is used. The intervals are simultaneous: with k challengers each has the
 level 1 - (1 - level) / k (Bonferroni), so that trying many methods doesn't make one of them win by luck.
@@ -21,7 +21,12 @@ import numpy as np
 
 from peelian.trials.bootstrap import Interval
 
-__all__ = ["Comparison", "Status", "Verdict", "judge", "simultaneous"]
+__all__ = ["FEWEST_EVENTS", "Comparison", "Status", "Verdict", "judge", "simultaneous"]
+
+FEWEST_EVENTS = 50
+"""With fewer reports in all tried periods nothing is called better or worse: a bootstrap of so few says little."""
+SMALLEST = 1e-6
+"""A difference below this share of the count map's PAI is rounding, not a difference."""
 
 Status: TypeAlias = Literal["better", "no better", "worse"]
 
@@ -101,7 +106,7 @@ def simultaneous(level: float, k: int) -> float:
 
 
 def judge(
-    comparisons: Sequence[Comparison], *, baseline: str, fraction: float, level: float, over: str
+    comparisons: Sequence[Comparison], *, baseline: str, fraction: float, level: float, over: str, events: int
 ) -> Verdict:
     """Judge the challengers by the rules of this module.
 
@@ -117,17 +122,29 @@ def judge(
         The simultaneous level.
     over : str
         What it was tried on, such as ``"52 weeks, 2017-01-02 to 2017-12-31"``.
+    events : int
+        Reports in it.
     """
     if not comparisons:
         text = f"Nothing but the count map was tried over {over}: the count map is what is used."
         return Verdict("no better", baseline, text, "pai", fraction, np.nan, np.nan, np.nan, level)
-    winners = [c for c in comparisons if c.difference.low > 0]
+    if events < FEWEST_EVENTS:
+        text = (
+            f"Over {over} there were {events} reports, fewer than the {FEWEST_EVENTS} that it takes to tell methods "
+            "apart: the count map is what is used."
+        )
+        return Verdict("no better", baseline, text, "pai", fraction, np.nan, np.nan, np.nan, level)
+    winners = [c for c in comparisons if c.difference.low > SMALLEST * max(c.baseline, 1.0)]
     status: Status
     if winners:
         status, told = "better", max(winners, key=lambda c: c.difference.low)
     else:
         told = max(comparisons, key=lambda c: c.difference.value)
-        status = "worse" if all(c.difference.high < 0 for c in comparisons) else "no better"
+        status = (
+            "worse"
+            if all(c.difference.high < -SMALLEST * max(c.baseline, 1.0) for c in comparisons)
+            else "no better"
+        )
     text = _text(told, status, len(comparisons), fraction=fraction, level=level, over=over)
     method = told.name if status == "better" else baseline
     d = told.difference

@@ -78,8 +78,9 @@ def _notes(workspace: Workspace, category: str, result: dict[str, Any]) -> list[
         or result["period"] != settings.period
     ):
         notes.append(
-            "This trial explores: its settings are not those set for this workspace. Its verdict decides on forecasts only "
-            "where the length of the period and the share of the area are the same and at least as many periods were tried."
+            "This trial explores: its settings are not those set for this workspace. Its verdict decides on forecasts "
+            "only where the length of the period and the share of the area are the same and at least as many periods "
+            "were tried."
         )
     if workspace.areas is None:
         notes.append(
