@@ -122,8 +122,8 @@ def test_what_was_before_a_day_knows_nothing_of_later(
     assert len(before.points) == before.total
     # The future changed: nothing here does.
     frame = given_.frame
-    frame = pd.concat([frame[frame["occurred_from"] < pd.Timestamp(until)], frame.iloc[:3]])
-    frame.iloc[-3:, frame.columns.get_loc("occurred_from")] = pd.Timestamp(until) + pd.Timedelta(hours=1)
+    later = frame.iloc[:3].assign(occurred_from=pd.Timestamp(until) + pd.Timedelta(hours=1))
+    frame = pd.concat([frame[frame["occurred_from"] < pd.Timestamp(until)], later])
     frame["id"] = [str(i) for i in range(len(frame))]
     poisoned = count_incidents(Incidents(frame, FEET, "America/Chicago"), GRID, periods).before(until)
     assert (poisoned.matrix != before.matrix).nnz == 0
