@@ -204,7 +204,10 @@ def verified(result: dict[str, Any]) -> str:
     """After ``ledger verify``."""
     lines = [f"ledger: verified, {result['entries']} entries"]
     lines.append(f"  {result['origin']}, root {result['root_hash']}")
-    lines.append(f"  {result['files_checked']} stored files match their entries")
+    lines.append(
+        f"  {result['files_checked']} stored files match their entries, {result['record_files_checked']} record files "
+        "the last import"
+    )
     if result["entries_waiting"]:
         lines.append(f"  {result['entries_waiting']} entries wait to be written")
     return "\n".join(lines)

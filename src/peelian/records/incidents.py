@@ -158,7 +158,10 @@ class Incidents:
                 f"times to the {resolution} were asked for, but {n} of {len(self)} incidents "
                 f"are known only to the {have}: there are no {finer} in them"
             )
-            raise ResolutionError(msg, hint=f"use periods of whole {have}s, or a source with finer times")
+            raise ResolutionError(
+                msg,
+                hint=f"use periods of whole {have}s (--period 1{have[:2] if have == 'month' else have[0]}), or finer records",
+            )
         return self
 
     def where(

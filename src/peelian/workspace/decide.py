@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from peelian.charter import Decision
+from peelian.errors import RefusedError
 from peelian.publish import bulletin
 from peelian.workspace.audit import audit_plan
 from peelian.workspace.evidence import gather
@@ -100,6 +101,12 @@ def _ask(
     *,
     automated: bool,
 ) -> None:
+    if audit is not None and not audit["measured"] and action != "refuse":
+        msg = f"the burden of {source['id']} could not be measured: {audit['why_not']} (charter, rule 7)"
+        raise RefusedError(
+            msg,
+            hint="peelian init NEW_FOLDER --areas FILE --population GROUP=COLUMN, then import; or --refuse",
+        )
     resource = {
         "kind": "plan",
         "id": source["id"],

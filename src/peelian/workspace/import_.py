@@ -84,10 +84,8 @@ def import_records(
         result: dict[str, Any] = report.to_dict()
         seconds = result.pop("seconds", None)
         known = SOURCES.get(report.source)
-        if known is not None and known.zone not in (None, workspace.zone):
-            note = (
-                f"{known.title} is in {known.zone}, but its times were read as civil time of {workspace.zone}"
-            )
+        if known is not None and known.zone not in (None, report.zone):
+            note = f"{known.title} is in {known.zone}, but its times were read as civil time of {report.zone}"
             result["warnings"].append(f"{note}; set [agency] zone in peelian.toml before the first import")
         details = {k: result[k] for k in ("rows_in", "stored", "duplicates", "corrections", "quarantined")}
         details["file_sha256"] = result["sha256"]
