@@ -5,15 +5,20 @@ import csv
 import html
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import peelian.publish.public as public_module
 from peelian.charter import Ledger
 from peelian.errors import CheckError, UsageError
 from peelian.publish import Evidence, public_page, public_site, site_files, write_site
+from peelian.publish.public import _together
+from peelian.records import ImportReport
 
 
 def text_of(page, page_checks):
@@ -63,6 +68,50 @@ def test_exact_places_stay_inside(evidence, tmp_path):
             assert place["reason"] not in text
             for number in (f"{place['x']:.0f}", f"{place['lon']:.3f}", f"{place['lat']:.3f}"):
                 assert number not in text
+
+
+def account(stored, duplicates, corrections, reasons, **more):
+    quarantined = sum(reasons.values())
+    return ImportReport(
+        source="s", file="a.csv", sha256="0" * 64, rows_in=stored + duplicates + corrections + quarantined,
+        stored=stored, duplicates=duplicates, corrections=corrections, quarantined=quarantined,
+        quarantined_by_reason=reasons, **more,
+    ).to_dict()  # fmt: skip
+
+
+def test_what_became_of_the_rows_adds_up(evidence, page_checks):
+    imports = [
+        account(900, 0, 12, {"no_place": 60, "correction_without_row": 8}),
+        account(0, 900, 0, {"no_place": 20}, cancelled_earlier=7),
+    ]
+    said = text_of(public_page(replace(evidence, imports=imports)), page_checks)
+    assert "We read 1,900 rows of records." in said
+    parts = re.search(r"all that we read\. (.*?) We set aside 4.6\s% of the rows\.", said)[1]
+    assert parts.startswith(
+        "900 kept . Later, 7 of these were taken back by another file .".replace(" .", ".")
+    )
+    numbers = [int(n) for n in re.findall(r"(?:^|\. )(\d+) (?:kept|repeats|corrections|rows)", parts)]
+    assert numbers == [900, 900, 88, 12]
+    assert sum(numbers) == 1900
+    assert "no place that we can read (80) it takes back a report that we don't have (8)" in said
+    assert "neither in the file" not in said
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.integers(0, 40), max_size=6), st.integers(3, 9))
+def test_grouped_numbers_keep_their_sum_and_show_no_small_one(parts, threshold):
+    groups = _together(parts, threshold)
+    assert sum(n for _, n in groups) == sum(parts.values())
+    assert sorted(name for names, _ in groups for name in names) == sorted(k for k, n in parts.items() if n)
+    if sum(parts.values()) >= threshold:
+        assert all(n >= threshold for _, n in groups)
+    for names, n in groups:
+        assert n == sum(parts[name] for name in names)
+
+
+def test_a_few_rows_left_out_are_not_counted(evidence, page_checks):
+    said = text_of(public_page(replace(evidence, imports=[account(500, 1, 0, {"no_place": 2})])), page_checks)
+    assert "We read 503 rows of records. We kept all but a few: fewer than 5." in said
+    assert not re.search(r"\b500\b", said)
 
 
 def test_hours_are_given_by_area(evidence, page_checks):
@@ -139,10 +188,10 @@ def test_without_areas_there_is_a_table_and_no_map(evidence, drawings_of):
     assert "North West" in page
 
 
-def test_the_code_on_the_page_checks_the_ledger(evidence, page_checks, tmp_path, monkeypatch):
+def test_the_code_on_the_page_checks_the_ledger(evidence, tmp_path, monkeypatch, capsys):
     """The lines that the page shows are run as they stand, on a real ledger, before and after one byte is changed."""
     monkeypatch.chdir(tmp_path)
-    ledger = Ledger.create(tmp_path / "ledger", origin="town.example/ledger", key_path=tmp_path / "key")
+    ledger = Ledger.create(tmp_path / "inside", origin="town.example/ledger", key_path=tmp_path / "key")
     ledger.append([b'{"kind": "import"}', b'{"kind": "plan"}'])
     state = {
         **evidence.ledger, "size": ledger.size, "vkey": ledger.vkey,
@@ -150,10 +199,20 @@ def test_the_code_on_the_page_checks_the_ledger(evidence, page_checks, tmp_path,
         else ledger.signed_checkpoint.decode(),
     }  # fmt: skip
     site = public_site(replace(evidence, ledger=state), tmp_path / "public")
-    (tmp_path / "checkpoint.txt").write_bytes(site[-1].read_bytes())
+    ledger.append([b'{"kind": "publication"}'])
+    folder = tmp_path / "public"
+    (folder / "ledger").mkdir()
+    for name in ("checkpoint", "vkey", "tile"):
+        copy = shutil.copytree if (tmp_path / "inside" / name).is_dir() else shutil.copy
+        copy(tmp_path / "inside" / name, folder.joinpath("ledger", name))
+    monkeypatch.chdir(folder)
+    assert 'href="ledger/checkpoint"' in site[0].read_text()
+    assert (folder / "ledger" / "checkpoint").read_text().splitlines()[1] == str(state["size"] + 1)
     code = html.unescape(re.search(r'id="check-code">(.*?)</code>', site[0].read_text(), re.DOTALL)[1])
+    assert max(map(len, code.splitlines())) < 100
     exec(code, {})
-    entries = next((tmp_path / "ledger" / "tile" / "entries").rglob("*p/2"), None)
+    assert "size=3" in capsys.readouterr().out
+    entries = next((folder / "ledger" / "tile" / "entries").rglob("*p/3"), None)
     assert entries is not None
     changed = bytearray(entries.read_bytes())
     changed[-1] ^= 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 from peelian.publish import sources
 from peelian.publish.origin import ledger_words, origin_words
 from peelian.records import ImportReport
+from peelian.records.report import REASONS
 
 REPORTS = [
     ImportReport(
@@ -20,8 +21,11 @@ REPORTS = [
 
 def test_totals_add_up_over_files():
     totals = sources.imports_totals(REPORTS)
-    assert totals == {"rows_in": 150, "stored": 120, "duplicates": 5, "corrections": 5, "quarantined": 20}
-    assert totals["rows_in"] == sum(v for k, v in totals.items() if k != "rows_in")
+    assert totals == {
+        "rows_in": 150, "stored": 120, "duplicates": 5, "corrections": 5, "quarantined": 20,
+        "cancelled_earlier": 0,
+    }  # fmt: skip
+    assert totals["rows_in"] == sum(list(totals.values())[1:])
     assert sources.imports_totals([])["rows_in"] == 0
 
 
@@ -30,6 +34,16 @@ def test_reasons_are_words_most_first_and_new_ones_are_not_lost():
     assert list(reasons.values()) == [17, 2, 1]
     assert "something new" in reasons
     assert not any("_" in name for name in reasons)
+
+
+def test_every_reason_has_plain_words():
+    assert set(sources.PLAIN_REASONS) == set(REASONS)
+    plain = sources.quarantine_reasons(REPORTS, plain=True)
+    assert plain == {
+        "no place that we can read": 17,
+        "a date after the day we read it": 2,
+        "something new": 1,
+    }
 
 
 def test_every_file_has_a_row():

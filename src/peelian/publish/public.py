@@ -37,6 +37,13 @@ __all__ = ["public_page", "public_site", "site_files", "write_site"]
 
 Result = Mapping[str, Any]
 
+PARTS: Mapping[str, str] = {
+    "duplicates": "repeats of a report that we had read before, as when a file is read twice",
+    "corrections": "corrections, and the rows in the same file that they take back",
+    "quarantined": "rows set aside",
+}
+"""What became of the rows that were not kept."""
+
 INDEX, TABLE, CHECKPOINT = "index.html", "reported-incidents.csv", "checkpoint.txt"
 
 
@@ -182,14 +189,15 @@ def public_page(evidence: Evidence) -> str:
 
 
 def _check_code(ledger: Result | None) -> str:
-    """Python that checks a copy of the ledger against this page's checkpoint and key."""
+    """Python that checks the copy of the ledger beside this page against the page's checkpoint and key."""
     if not ledger or not ledger.get("vkey") or not ledger.get("checkpoint"):
         return ""
     return (
         "from pathlib import Path\n"
         "from peelian.charter import verify\n"
         f'since = Path("{CHECKPOINT}").read_bytes()\n'
-        f'print(verify(Path("ledger"), vkey={str(ledger["vkey"])!r}, since=since))'
+        f"key = {str(ledger['vkey'])!r}\n"
+        'print(verify(Path("ledger"), vkey=key, since=since))'
     )
 
 
@@ -266,20 +274,42 @@ def _option_titles(plan: Result | None) -> list[str]:
 
 
 def _records(evidence: Evidence) -> dict[str, Any] | None:
-    """Rows read and kept, and why rows were set aside; reasons with small numbers are named without them."""
+    """Rows read and what became of each; the ``parts`` sum to the rows read, small ones put together with others."""
     totals = sources.imports_totals(evidence.imports)
     if not totals["rows_in"]:
         return None
-    reasons = sources.quarantine_reasons(evidence.imports)
-    often = [f"{name} ({number(n)})" for name, n in reasons.items() if n >= evidence.threshold]
-    seldom = [name for name, n in reasons.items() if n < evidence.threshold]
+    others = _together({name: totals[key] for key, name in PARTS.items()}, evidence.threshold)
+    small = sum(n for _, n in others) < evidence.threshold and bool(others)
+    reasons = _together(sources.quarantine_reasons(evidence.imports, plain=True), evidence.threshold)
+    later = totals["cancelled_earlier"]
     return {
         "rows": number(totals["rows_in"]),
         "stored": number(totals["stored"]),
+        "parts": [] if small else [(number(n), listing(names)) for names, n in others],
+        "small": small,
         "share": percent(totals["quarantined"] / totals["rows_in"]),
-        "often": listing(often),
-        "seldom": listing(seldom),
+        "reasons": [
+            listing(names) if n < evidence.threshold else f"{listing(names)} ({number(n)})"
+            for names, n in reasons
+        ],
+        "later": (f"fewer than {evidence.threshold}" if later < evidence.threshold else number(later))
+        if later
+        else "",
     }
+
+
+def _together(parts: Mapping[str, int], threshold: int) -> list[tuple[list[str], int]]:
+    """Group numbers so that the sum stays and no number under the threshold can be worked out from it.
+
+    The small ones are one group; while that is small itself, the next one joins it.
+    """
+    ordered = sorted(((n, name) for name, n in parts.items() if n), key=lambda part: (-part[0], part[1]))
+    small = [part for part in ordered if part[0] < threshold]
+    rest = [part for part in ordered if part[0] >= threshold]
+    while rest and small and sum(n for n, _ in small) < threshold:
+        small.insert(0, rest.pop())
+    groups = [([name], n) for n, name in rest]
+    return groups + ([([name for _, name in small], sum(n for n, _ in small))] if small else [])
 
 
 def plain_verdict(trial: Result | None, choice: Choice | None = None) -> dict[str, Any]:

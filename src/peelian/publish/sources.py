@@ -15,6 +15,20 @@ __all__ = ["category_name", "check_value", "imports_table", "imports_totals", "l
 
 Result = Mapping[str, Any]
 
+PLAIN_REASONS: Mapping[str, str] = {
+    "malformed_row": "the row is broken",
+    "no_time": "no date or time that we can read",
+    "too_old": "a date too long ago to be right",
+    "future": "a date after the day we read it",
+    "from_after_to": "it ends before it starts",
+    "occurred_after_reported": "it was reported before it took place",
+    "no_place": "no place that we can read",
+    "outside_crs": "a place far off the map",
+    "outside_study_area": "a place outside our area",
+    "correction_without_row": "it takes back a report that we don't have",
+}
+"""Why rows are set aside, for a reader who knows nothing of files."""
+
 
 def label(slug: Any) -> str:
     """A stored name as words: ``"motor_vehicle_theft"`` is ``"motor vehicle theft"``."""
@@ -28,17 +42,21 @@ def category_name(category: str) -> str:
 
 
 def imports_totals(imports: Sequence[Result]) -> dict[str, int]:
-    """Rows over all files: read, stored, and what became of the others."""
-    keys = ("rows_in", "stored", "duplicates", "corrections", "quarantined")
+    """Rows over all files: read, stored, and what became of the others.
+
+    ``rows_in`` is the sum of the four that follow it. ``cancelled_earlier`` are stored rows taken back later.
+    """
+    keys = ("rows_in", "stored", "duplicates", "corrections", "quarantined", "cancelled_earlier")
     return {key: sum(int(report.get(key) or 0) for report in imports) for key in keys}
 
 
-def quarantine_reasons(imports: Sequence[Result]) -> dict[str, int]:
-    """Rows set aside over all files, by reason in words, most first."""
+def quarantine_reasons(imports: Sequence[Result], *, plain: bool = False) -> dict[str, int]:
+    """Rows set aside over all files, by reason in words (`plain`: a public page's), most first."""
+    words = PLAIN_REASONS if plain else REASONS
     found: dict[str, int] = {}
     for report in imports:
         for slug, n in (report.get("quarantined_by_reason") or {}).items():
-            name = REASONS.get(str(slug), label(slug))
+            name = words.get(str(slug), label(slug))
             found[name] = found.get(name, 0) + int(n)
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
