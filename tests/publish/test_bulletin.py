@@ -147,6 +147,22 @@ def test_each_interval_says_its_level_and_what_it_is_of(evidence, page_checks):
     assert "90 % interval" not in said
 
 
+def test_the_first_screen_says_what_is_asked_and_what_the_words_mean(evidence, page_checks):
+    open_ = text_of(bulletin(replace(evidence, decision=None)), page_checks)
+    asked = "What you are asked: approve, change or refuse"
+    assert open_.index("PAI: how many times as many") < open_.index(asked) < open_.index("A unit-hour is one")
+    assert open_.index("A unit-hour is one") < open_.index("Expected burglary reports by place")
+    assert "Squares with the same number are ordered by a fixed shuffle." in open_
+    assert asked not in text_of(bulletin(evidence), page_checks), "it is decided"
+    assert asked not in text_of(bulletin(replace(evidence, plan=None, decision=None)), page_checks)
+
+
+def test_a_very_wide_sum_is_said_to_be_very_unsure(evidence, page_checks):
+    covered = {**evidence.plan["covered"], "low": 1, "high": 9}
+    said = text_of(bulletin(replace(evidence, plan={**evidence.plan, "covered": covered})), page_checks)
+    assert "1 to 9 (very unsure): " in said
+
+
 def test_without_a_stored_forecast_the_surface_tells_the_total(evidence, page_checks):
     low, high = evidence.surface.total_interval(0.9)
     said = text_of(bulletin(evidence), page_checks)

@@ -51,6 +51,13 @@ def test_an_open_end_is_not_made_up():
     assert not re.search(r"\b(inf|nan|None)\b", str(burden.figures[0]) + str(burden.table))
 
 
+def test_a_very_wide_interval_is_said_to_be_very_unsure():
+    burden = burden_of(audit(ratio("plan", 2.0, 0.3, 4.1), ratio("plan", 2.0, 1.0, 3.0, group="Green")))
+    assert [ends for _, _, ends in burden.facts] == ["0.30 to 4.10 (very unsure)", "1.00 to 3.00"]
+    assert "the number would move with other data like these" in burden.figures[0]
+    assert "truth" not in burden.figures[0]
+
+
 def test_each_group_has_its_own_figure_and_the_plan_comes_first():
     found = audit(
         ratio("count_map", 1.5, 1.0, 2.0), ratio("plan", 2.0, 1.0, 3.0), ratio("by_population", 0.9, 0.8, 1.0),
@@ -60,7 +67,9 @@ def test_each_group_has_its_own_figure_and_the_plan_comes_first():
     assert len(burden.figures) == 2
     first = str(burden.figures[0])
     assert (
-        first.index("This plan") < first.index("Counting alone") < first.index("Hours by number of residents")
+        first.index("This plan")
+        < first.index("Counting, under the same rules")
+        < first.index("Hours by number of residents")
     )
     assert len(burden.sentences) == 2
 

@@ -170,3 +170,23 @@ def test_a_long_table_is_not_printed_open():
     drawing = bar_chart([Bar("a", 1.0)], title="t", desc="d", unit="u")
     assert '<details class="long">' in chart_with_table(drawing, Table(("a", "b"), rows), caption="c")
     assert "<details>" in chart_with_table(drawing, Table(("a", "b"), rows[:5]), caption="c")
+
+
+@pytest.mark.parametrize("kind", ["interval", "bar"])
+def test_no_grid_line_is_beside_the_letters_of_a_label(kind, drawings_of):
+    rows = [Bar("A row", 1.0, 0.5, 2.0), Bar("Another row", 1.5)]
+    draw = interval_chart if kind == "interval" else bar_chart
+    more = {"reference": 1.0, "reference_label": "same"} if kind == "interval" else {}
+    [picture] = drawings_of(str(draw(rows, title="t", desc="d", unit="u", **more)))
+    parts = list(picture)
+    width = float(picture.attrib["viewBox"].split()[2])
+    last_line = max(i for i, part in enumerate(parts) if part.attrib.get("class") == "s-rule")
+    for row in rows:
+        at = next(i for i, part in enumerate(parts) if part.text == row.label)
+        strip, y = parts[at - 1], float(parts[at].attrib["y"])
+        assert strip.attrib["class"] == "f-paper"
+        assert float(strip.attrib["x"]) == 0
+        assert float(strip.attrib["width"]) == width
+        assert float(strip.attrib["y"]) <= y - 12
+        assert float(strip.attrib["y"]) + float(strip.attrib["height"]) >= y + 4
+        assert at > last_line

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from peelian.charter import STATES, Decision
+from peelian.publish import bulletin, public_page
 from peelian.publish import decision as module
 from peelian.publish.decision import decision_words, in_force
 
@@ -56,7 +57,17 @@ def test_without_a_decision():
     words = decision_words(None)
     assert words["tag"] == "Proposed, not decided"
     assert words["facts"] == []
+    assert words["claim"] == ""
     assert not in_force(None)
+
+
+def test_the_role_is_said_to_be_claimed(evidence, page_checks):
+    claim = decision_words(made())["claim"]
+    assert claim.startswith("Commander is the role that was claimed when the decision was entered.")
+    assert "can't prove who sat there" in claim
+    assert decision_words(made(demonstration=True))["claim"] == "", "its sentence says that it was a script"
+    for page, times in ((public_page(evidence), 2), (bulletin(evidence), 1)):
+        assert " ".join(page_checks(page).text).count(claim) == times
 
 
 def test_a_demonstration_claims_no_person():

@@ -33,15 +33,23 @@ def test_titles_come_from_the_trial(town):
 @pytest.mark.parametrize(
     ("status", "method", "said"),
     [
-        ("better", "kernel_density", "did better than plain counting, and is used"),
-        ("no better", "count_map", "No method was shown to do better"),
-        ("worse", "count_map", "did worse than plain counting"),
+        (
+            "better",
+            "kernel_density",
+            "did better than plain counting at picking 5 % of the area, and is used",
+        ),
+        (
+            "no better",
+            "count_map",
+            "was shown to do better than plain counting at picking 5 % of the area, so",
+        ),
+        ("worse", "count_map", "did worse than plain counting at picking 5 % of the area, so"),
     ],
 )
 def test_the_headline_follows_the_status(town, status, method, said):
     trial = {**town["trial"], "verdict": {**town["trial"]["verdict"], "status": status, "method": method}}
     words = verdict_words(trial)
-    assert said in words["headline"]
+    assert said in words["headline"].replace("\N{NO-BREAK SPACE}", " ")
     assert words["text"] == town["trial"]["verdict"]["text"]
     assert words["status"] == status
     if status == "better":
@@ -88,11 +96,11 @@ def test_counting_alone_has_no_difference(town):
 def test_every_score_is_in_the_table(town):
     table = str(scores_table(town["trial"]))
     for measure in (
-        "Share of reports caught, 5",
-        "Share of reports caught, 10",
+        "Share of reports in the places picked, 5",
+        "Share of reports in the places picked, 10",
         "PAI",
         "PEI",
-        "Log score",
+        "Poisson log score",
         "CRPS",
     ):
         assert measure in table
@@ -114,7 +122,7 @@ def test_plain_words_give_the_numbers_and_what_chance_would_give(town):
     assert "Simple counting picked 5 % of the map." in lines
     assert "Picking by chance would give 5." in lines
     best = method_of(town["trial"], "kernel_density")["scores"]["hit_rate"]["0.05"]["value"]
-    assert re.search(rf"got {100 * best:.1f}\d* of every 100", lines)
+    assert re.search(rf"it got {100 * best:.1f}\d* of every 100", lines)
 
 
 def test_a_better_method_is_named_in_plain_words(town):
@@ -124,6 +132,7 @@ def test_a_better_method_is_named_in_plain_words(town):
     }
     said = plain_verdict(trial)
     assert said["headline"] == "Yes, it does"
+    assert any(line.startswith("The method that most surely does better is kernel") for line in said["lines"])
     assert "So we use that method." in said["lines"][-1]
 
 
@@ -166,3 +175,10 @@ def test_several_methods_are_said_to_be_judged_at_once(town):
     several = {**town["trial"], "methods": [*town["trial"]["methods"], other]}
     assert "the verdict looks at all 2 at once and takes wider ones" in difference_figure(several)
     assert "at once" not in difference_figure(town["trial"])
+
+
+def test_a_quoted_verdict_names_a_share_of_the_area_only_where_it_has_one(town):
+    quoted = {"verdict": dict(town["trial"]["verdict"]), "methods": ()}
+    assert "at picking 5\N{NO-BREAK SPACE}% of the area" in verdict_words(quoted)["headline"]
+    del quoted["verdict"]["fraction"]
+    assert "at picking" not in verdict_words(quoted)["headline"]

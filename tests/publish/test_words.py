@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.places import Period
-from peelian.publish.words import day, interval, listing, moment, number, percent, period, plural
+from peelian.publish.words import day, interval, listing, moment, number, percent, period, plural, unsure
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,19 @@ def test_moments_keep_their_zone():
     assert moment("2018-01-02T15:00:00") == "2 January 2018, 15:00"
     assert moment(None) == "not recorded"
     assert moment("soon") == "soon"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wide"),
+    [
+        (1, 5, False),
+        (1, 5.01, True),
+        (0, 2, True),
+        (0, 0, False),
+        (None, 3, True),
+        (3, None, True),
+        (None, None, False),
+    ],
+)
+def test_very_wide_intervals_are_named(low, high, wide):
+    assert unsure(low, high) == (" (very unsure)" if wide else "")

@@ -11,14 +11,14 @@ from peelian.publish import sources
 from peelian.publish.burden import NO_INTERVAL, burden_of
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.choice import choice_of, verdict_of
-from peelian.publish.decision import decision_words
+from peelian.publish.decision import decision_words, state_of
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import expected_map
 from peelian.publish.notices import amended_words, limit_words, over_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
 from peelian.publish.trials import trial_figures, trial_notes, verdict_words
-from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural, spread
+from peelian.publish.words import MONTHS, day, interval, number, percent, period, plural, spread, unsure
 
 __all__ = ["bulletin"]
 
@@ -61,6 +61,7 @@ def bulletin(evidence: Evidence) -> str:
         beyond=beyond,
         amended=amended_words(plan, evidence.decision),
         facts=_facts(evidence),
+        asked=plan is not None and not over and state_of(evidence.decision) == "proposed",
         map=_map(evidence),
         places=_places(plan),
         options=_options(plan),
@@ -100,7 +101,7 @@ def _facts(evidence: Evidence) -> list[dict[str, str]]:
             {
                 "name": "Reports expected in the whole area",
                 "big": number(expected, digits=0),
-                "small": f"{interval(low, high)}: {spread(level)} of the sum over the whole area",
+                "small": f"{interval(low, high)}{unsure(low, high)}: {spread(level)} of the sum over the whole area",
             }
         )
     plan = evidence.plan
@@ -108,7 +109,8 @@ def _facts(evidence: Evidence) -> list[dict[str, str]]:
         covered = plan["covered"]
         hours = f"{number(plan['hours_used'])} of {number(plan['unit_hours'])} unit-hours"
         facts.append({"name": "Places in the plan", "big": number(len(plan["places"])), "small": hours})
-        ends = f"{interval(covered['low'], covered['high'])}: {spread(covered.get('level'))}"
+        ends = f"{interval(covered['low'], covered['high'])}{unsure(covered['low'], covered['high'])}"
+        ends += f": {spread(covered.get('level'))}"
         facts.append(
             {
                 "name": "Reports expected in them",

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from peelian.publish.charts import Bar, Table, chart_with_table, interval_chart
-from peelian.publish.words import number, spread
+from peelian.publish.words import number, spread, unsure
 
 __all__ = ["Burden", "burden_of"]
 
@@ -17,7 +17,7 @@ Result = Mapping[str, Any]
 
 MAPS = {
     "plan": "This plan",
-    "count_map": "Counting alone, same hours",
+    "count_map": "Counting, under the same rules",
     "equal_coverage": "The same hours everywhere",
     "by_population": "Hours by number of residents",
 }
@@ -41,8 +41,8 @@ class Burden:
         What the numbers can't tell.
     table : Markup
         Everything that was found.
-    facts : tuple of (str, str)
-        Group and the plan's ratio with its interval, for a summary.
+    facts : tuple of (str, str, str)
+        Group, the plan's ratio and its interval, for a summary; a very wide one is said to be very unsure.
     spread : str
         What those intervals are called, with their level.
     """
@@ -135,7 +135,7 @@ def _chart(group: str, reference: str, found: list[tuple[str, Result]], *, plain
     table = Table(
         ("Way to spend the same hours", "Ratio", _spread([f for _, f in found])), filled, ("", "n", "n")
     )
-    note = "The dot is the best estimate; the line through it shows how far the truth may lie from it."
+    note = "The dot is the best estimate; the line, how far the number would move with other data like these."
     return chart_with_table(drawing, table, caption=title, note=note)
 
 
@@ -176,7 +176,7 @@ def burden_of(audit: Result | None, *, plain: bool = False) -> Burden:
                     (
                         f"{group} to {reference}",
                         _number(value) if value is not None else "no number",
-                        _ends(finding),
+                        _ends(finding) + unsure(finding.get("low"), finding.get("high")),
                     )
                 )
     limits = list(dict.fromkeys(str(limit) for f in findings for limit in f.get("limits") or ()))

@@ -215,11 +215,15 @@ def interval_chart(
         body.append(svg.text(x, TOP - 15, reference_label, anchor=anchor, size=12))
     for i, row in enumerate(rows):
         y = TOP + pitch * i + 14
-        # A strip of paper behind the label keeps the grid lines out of the letters.
-        body.append(svg.box(0, y - 12, min(7.4 * len(row.label) + 8, WIDTH), 17, svg.fill("paper")))
+        body.append(_label_row(y))
         body.append(svg.text(0, y, row.label, bold=row.strong))
         body += _whisker(row, axis, y + 17)
     return svg.draw(body, width=WIDTH, height=bottom + 42, title=title, desc=desc)
+
+
+def _label_row(baseline: float) -> str:
+    """A strip of paper over the whole width: no grid line runs through or beside the letters of a label."""
+    return svg.box(0, baseline - 13, WIDTH, 19, svg.fill("paper"))
 
 
 def _whisker(row: Bar, axis: _Axis, y: float) -> list[str]:
@@ -261,7 +265,7 @@ def bar_chart(rows: Sequence[Bar], *, title: str, desc: str, unit: str) -> Marku
     body = axis.draw(top, bottom, unit)
     for i, row in enumerate(rows):
         y = top + pitch * i + 14
-        body.append(svg.box(0, y - 12, min(7.4 * len(row.label) + 8, WIDTH), 17, svg.fill("paper")))
+        body.append(_label_row(y))
         body.append(svg.text(0, y, row.label, bold=row.strong))
         if row.value is None or not math.isfinite(row.value):
             body.append(svg.text(12, y + 21, row.note or "not measurable", colour="muted", size=12))

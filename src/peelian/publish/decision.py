@@ -29,6 +29,7 @@ STATES = {
     "withdrawn": ("Withdrawn", "warn", "This plan was approved and then withdrawn. Nothing follows from it."),
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
 }
+CLAIM = "{role} is the role that was claimed when the decision was entered. The software can't prove who sat there."
 CELL = re.compile(r"\bE-?\d+N-?\d+\b", re.IGNORECASE)
 """A cell's id as `peelian.places.Grid` writes it."""
 
@@ -50,7 +51,7 @@ def _quoted(said: Any, *, cells: bool) -> str:
 def decision_words(
     decision: Result | None, *, cells: bool = False, warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The decision as tag, tone, sentence, warnings, reason, dissent and facts.
+    """The decision as tag, tone, sentence, claim (of the role), warnings, reason, dissent and facts.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def decision_words(
     """
     tag, tone, sentence = STATES[state_of(decision)]
     if decision is None:
-        none = {"reason": "", "dissent": "", "facts": []}
+        none = {"claim": "", "reason": "", "dissent": "", "facts": []}
         return {"tag": tag, "tone": tone, "sentence": sentence, "warnings": list(warnings), **none}
     role = str(decision.get("role") or "person in charge")
     demonstration = bool(decision.get("demonstration"))
@@ -85,6 +86,7 @@ def decision_words(
         "tag": tag,
         "tone": tone,
         "sentence": sentence.format(who=who),
+        "claim": "" if demonstration else CLAIM.format(role=role[:1].upper() + role[1:]),
         "warnings": list(warnings),
         "reason": _quoted(decision.get("reason"), cells=cells),
         "dissent": _quoted(decision.get("dissent"), cells=cells),

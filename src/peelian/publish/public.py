@@ -344,9 +344,12 @@ def plain_verdict(trial: Result | None, choice: Choice | None = None) -> dict[st
             else max(sorted(others), key=others.__getitem__)
         )
         title = method_title(trial, best).lower()
-        lines.append(
-            f"The best of the other methods, {title}, got {number(100 * others.get(best, 0.0))} of every 100."
+        which = (
+            "The method that most surely does better"
+            if verdict["status"] == "better"
+            else "Of the other methods, the one that got the most"
         )
+        lines.append(f"{which} is {title}: it got {number(100 * others.get(best, 0.0))} of every 100.")
         if choice.case and choice.used in others and choice.used != best:
             lines.append(
                 f"The method in use, {choice.title.lower()}, got {number(100 * others[choice.used])} of every 100."

@@ -25,17 +25,17 @@ __all__ = [
 Result = Mapping[str, Any]
 
 METRICS = {
-    "hit_rate": "Share of reports caught",
+    "hit_rate": "Share of reports in the places picked",
     "pai": "Times better than chance (PAI)",
     "pei": "Share of the best possible (PEI)",
-    "log_score": "Log score, nats a report (higher is better)",
-    "log_skill": "Log skill against a uniform map (higher is better)",
+    "log_score": "Poisson log score, nats a report (higher is better)",
+    "log_skill": "Poisson log skill against a uniform map (higher is better)",
     "crps": "CRPS (lower is better)",
 }
 HEADLINES = {
-    "better": "{method} did better than plain counting, and is used",
-    "no better": "No method was shown to do better than plain counting, so counting is used",
-    "worse": "The other methods did worse than plain counting, so counting is used",
+    "better": "{method} did better than plain counting{where}, and is used",
+    "no better": "No method was shown to do better than plain counting{where}, so counting is used",
+    "worse": "The other methods did worse than plain counting{where}, so counting is used",
 }
 
 
@@ -61,13 +61,20 @@ def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[st
     verdict = trial["verdict"]
     status = str(verdict["status"])
     title = method_title(trial, str(verdict["method"]))
-    headline = HEADLINES.get(status, "The verdict is: " + status).format(method=title)
+    headline = HEADLINES.get(status, "The verdict is: " + status).format(method=title, where=_where(trial))
     return {
         "status": status,
         "headline": choice.headline or headline,
         "text": choice.told_text(verdict),
         "by_hand": choice.sentence,
     }
+
+
+def _where(trial: Result) -> str:
+    """The share of the area that the verdict is about, as a part of a sentence; empty where nothing tells it."""
+    told = trial["verdict"].get("fraction") is not None
+    share = trial["verdict"]["fraction"] if told else primary_fraction(trial) if trial["methods"] else None
+    return "" if share is None else f" at picking {percent(float(share))} of the area"
 
 
 def trial_notes(trial: Result | None) -> list[str]:

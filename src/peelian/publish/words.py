@@ -11,8 +11,22 @@ import numpy as np
 
 from peelian.places.periods import Period
 
-__all__ = ["day", "interval", "listing", "moment", "number", "percent", "period", "plural", "spread", "times"]
+__all__ = [
+    "day",
+    "interval",
+    "listing",
+    "moment",
+    "number",
+    "percent",
+    "period",
+    "plural",
+    "spread",
+    "times",
+    "unsure",
+]
 
+WIDE = 5.0
+"""An interval whose upper end is more than so many times its lower one tells very little."""
 MINUS = "\N{MINUS SIGN}"
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -67,6 +81,16 @@ def interval(low: Any, high: Any, *, digits: int | None = None) -> str:
 def spread(level: Any) -> str:
     """What an interval is called: ``"90 % interval"``; ``"interval"`` where its level is not known."""
     return "interval" if level is None else f"{percent(level)} interval"
+
+
+def unsure(low: Any, high: Any) -> str:
+    """``" (very unsure)"`` where the upper end is more than `WIDE` times the lower one, or one end is open."""
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return " (very unsure)"
+    low, high = float(low), float(high)
+    return " (very unsure)" if high > WIDE * max(low, 0.0) and high > low else ""
 
 
 def times(ratio: Any, *, than: str = "") -> str:
