@@ -161,3 +161,18 @@ def test_lookup_never_fails_and_gives_standard_names(label: str, code: str | Non
     for source in ("slmpd", "chicago", "some_city"):
         hit = load_table(source).lookup(label, code=code)
         assert hit is None or hit[0] in STANDARD
+
+
+def test_one_s_own_rows_go_before_all_that_come_with_the_source(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(
+        "pattern,category,officer_initiated\nBURGLARY-BUSINESS,theft,false\nbreak and enter*,burglary,false\n"
+        "break and enter vehicle*,theft_from_vehicle,false\nROBBERY/031111,other,true\n"
+    )
+    table = load_table("slmpd", path)
+    assert table.lookup("BURGLARY-BUSINESS", code="52111") == ("theft", False)
+    assert table.lookup("BURGLARY-RESIDENCE", code="51111") == ("burglary", False)
+    assert table.lookup("Break and enter, garage") == ("burglary", False)
+    assert table.lookup("Break and enter vehicle (car)") == ("theft_from_vehicle", False)
+    assert table.lookup("ROBBERY", code="31111") == ("other", True)
+    assert table.lookup("ROBBERY", code="31112") == ("robbery", False)

@@ -24,7 +24,7 @@ import csv
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -218,31 +218,38 @@ _BY_FOLD: Mapping[str, str] = MappingProxyType({**{fold(n): n for n in STANDARD}
 class CategoryTable:
     """Rules from a source's labels and codes to standard categories.
 
-    ``rules`` maps a folded pattern (``"05*"``, ``"battery/04b"``, ``"battery"``) to a category and its flag.
+    ``rules`` and ``own`` map a folded pattern (``"05*"``, ``"battery/04b"``, ``"battery"``, ``"breakandenter*"``) to a
+    category and its flag. What the agency wrote itself (``own``) goes before all that comes with the source.
     """
 
     rules: Mapping[str, tuple[str, bool]]
+    own: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def lookup(self, label: str, *, code: str | None = None) -> tuple[str, bool] | None:
         """Return ``(category, officer_initiated)`` of a label and optional code, or ``None`` if unmapped."""
         name = fold(label)
-        if code:
-            compact = fold(code).replace(" ", "")
-            hit = self.rules.get(f"{name}/{compact}") or self._prefix(compact)
-            if hit is not None:
-                return hit
-        if name in self.rules:
-            return self.rules[name]
+        compact = fold(code).replace(" ", "") if code else ""
+        hit = _hit(self.own, name, compact) or _prefix(self.own, name.replace(" ", ""))
+        hit = hit or _hit(self.rules, name, compact)
+        if hit is not None:
+            return hit
         standard = _BY_FOLD.get(name)
         return None if standard is None else (standard, STANDARD[standard].officer_initiated)
 
-    def _prefix(self, code: str) -> tuple[str, bool] | None:
-        padded = code.zfill(6) if code.isdigit() else code
-        for length in range(len(padded), 0, -1):
-            hit = self.rules.get(f"{padded[:length]}*")
-            if hit is not None:
-                return hit
-        return None
+
+def _hit(rules: Mapping[str, tuple[str, bool]], name: str, code: str) -> tuple[str, bool] | None:
+    """What rules say of a label with its code, of the beginning of the code, or of the label alone."""
+    padded = code.zfill(6) if code.isdigit() else code
+    of_code = rules.get(f"{name}/{code}") or rules.get(f"{name}/{padded}") or _prefix(rules, padded)
+    return of_code or rules.get(name)
+
+
+def _prefix(rules: Mapping[str, tuple[str, bool]], text: str) -> tuple[str, bool] | None:
+    for length in range(len(text), 0, -1):
+        hit = rules.get(f"{text[:length]}*")
+        if hit is not None:
+            return hit
+    return None
 
 
 def load_table(source: str, override: Path | None = None) -> CategoryTable:
@@ -258,6 +265,7 @@ def load_table(source: str, override: Path | None = None) -> CategoryTable:
         If a row of it has an unknown category or flag.
     """
     rules: dict[str, tuple[str, bool]] = {}
+    own: dict[str, tuple[str, bool]] = {}
     builtin = resources.files("peelian.records") / "tables" / f"{source}.csv"
     if re.fullmatch(r"[a-z0-9_]+", source) and builtin.is_file():
         rules.update(_rules(builtin.read_text(encoding="utf-8").splitlines(), f"{source}.csv"))
@@ -269,8 +277,8 @@ def load_table(source: str, override: Path | None = None) -> CategoryTable:
             raise SourceError(
                 msg, hint="give a UTF-8 CSV with the columns pattern,category,officer_initiated"
             ) from error
-        rules.update(_rules(lines, str(override)))
-    return CategoryTable(MappingProxyType(rules))
+        own.update(_rules(lines, str(override)))
+    return CategoryTable(MappingProxyType(rules), MappingProxyType(own))
 
 
 def _rules(lines: Iterable[str], name: str) -> dict[str, tuple[str, bool]]:
@@ -300,6 +308,6 @@ def _pattern(pattern: str) -> str:
     if pattern.endswith("*"):
         return fold(pattern[:-1]).replace(" ", "") + "*"
     label, slash, code = pattern.rpartition("/")
-    if slash and re.fullmatch(r"[0-9]{2}[A-Z]?", code):
+    if slash and re.fullmatch(r"[0-9]{2,6}[A-Z]?", code):
         return f"{fold(label)}/{code.lower()}"
     return fold(pattern)

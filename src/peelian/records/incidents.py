@@ -158,10 +158,8 @@ class Incidents:
                 f"times to the {resolution} were asked for, but {n} of {len(self)} incidents "
                 f"are known only to the {have}: there are no {finer} in them"
             )
-            raise ResolutionError(
-                msg,
-                hint=f"use periods of whole {have}s (--period 1{have[:2] if have == 'month' else have[0]}), or finer records",
-            )
+            shortest = {"month": "1mo", "day": "1d"}[have]
+            raise ResolutionError(msg, hint=f"--period {shortest}, or a source with finer times")
         return self
 
     def where(
