@@ -33,7 +33,6 @@ def test_the_public_surface_is_pinned() -> None:
         "assess",
         "empty_frame",
         "load_table",
-        "parse_mapping",
         "read_incidents",
         "recognise",
     ]

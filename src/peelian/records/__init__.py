@@ -21,7 +21,7 @@ from peelian.records.schema import (
     Resolution,
     empty_frame,
 )
-from peelian.records.sources import MAPPABLE, SOURCES, DateOrder, Source, parse_mapping, recognise
+from peelian.records.sources import MAPPABLE, SOURCES, DateOrder, Source, recognise
 from peelian.records.store import IncidentStore, Staged
 
 __all__ = [
@@ -53,7 +53,6 @@ __all__ = [
     "assess",
     "empty_frame",
     "load_table",
-    "parse_mapping",
     "read_incidents",
     "recognise",
 ]

@@ -4,28 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peelian.errors import PeelianError, SourceError, UsageError
-from peelian.records import MAPPABLE, SOURCES, parse_mapping
+from peelian.errors import PeelianError, SourceError
+from peelian.records import MAPPABLE, SOURCES
 from peelian.records.sources import mapped_source
 from peelian.records.sources.mapping import person_word
 
 HEADER = ["ts", "x_m", "y_m", "type", "notes", "ref", "lon", "lat"]
 GOOD = {"occurred_from": "ts", "x": "x_m", "y": "y_m", "category": "type"}
-
-
-def test_the_command_line_form() -> None:
-    assert parse_mapping("occurred_from=ts, x=x_m,y=y_m,category=Offense Type") == {
-        "occurred_from": "ts",
-        "x": "x_m",
-        "y": "y_m",
-        "category": "Offense Type",
-    }
-
-
-@pytest.mark.parametrize("text", ["", "x", "x=", "=x", "x=a,x=b", "x=a,,y=b"])
-def test_a_bad_form_says_how_to_write_it(text: str) -> None:
-    with pytest.raises(UsageError, match="--map occurred_from=ts"):
-        parse_mapping(text)
 
 
 def test_a_good_mapping_becomes_a_source() -> None:

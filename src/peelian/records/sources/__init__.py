@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from peelian.errors import SourceError
 from peelian.records.sources.base import INPUTS, MAP_HINT, DateOrder, Layout, Source, fold_column
 from peelian.records.sources.known import SOURCES
-from peelian.records.sources.mapping import MAPPABLE, mapped_source, parse_mapping
+from peelian.records.sources.mapping import MAPPABLE, mapped_source
 
 __all__ = [
     "INPUTS",
@@ -19,7 +19,6 @@ __all__ = [
     "Source",
     "fold_column",
     "mapped_source",
-    "parse_mapping",
     "recognise",
 ]
 

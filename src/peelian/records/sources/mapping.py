@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from peelian.errors import SourceError, UsageError
+from peelian.errors import SourceError
 from peelian.records.sources.base import DateOrder, Layout, Source, fold_column
 from peelian.records.sources.known import SOURCES
 
-__all__ = ["MAPPABLE", "mapped_source", "parse_mapping", "person_word"]
+__all__ = ["MAPPABLE", "mapped_source", "person_word"]
 
 #: Field that a user may map -> the input it is read as. ``label`` and ``category`` are the same.
 MAPPABLE: Mapping[str, str] = MappingProxyType(
@@ -72,25 +72,6 @@ _THINGS = _words(
     ucr zone
     """
 )
-
-
-def parse_mapping(text: str) -> dict[str, str]:
-    """Read ``"occurred_from=ts,x=x_m,y=y_m,category=type"`` as a mapping from field to column.
-
-    Raises
-    ------
-    UsageError
-        If a part is not ``field=column`` or a field is given twice.
-    """
-    mapping: dict[str, str] = {}
-    for part in text.split(","):
-        name, equals, column = (piece.strip() for piece in part.partition("="))
-        if not equals or not name or not column or name in mapping:
-            what = "is given twice" if name in mapping else "is not field=column"
-            msg = f"mapping {text!r}: {part.strip()!r} {what}"
-            raise UsageError(msg, hint="--map occurred_from=ts,x=x_m,y=y_m,category=type")
-        mapping[name] = column
-    return mapping
 
 
 def person_word(column: str) -> str | None:
