@@ -40,3 +40,22 @@ def test_the_interval_of_the_total_covers_what_it_says(counts_of, category):
     assert 85 <= held <= 95
     # Cells taken as independent promise what they don't keep.
     assert alone < 80
+
+
+def test_the_highest_places_get_what_is_expected_of_them(counts_of):
+    """The plain average of the 20 highest of 2,700 places is mostly luck that does not come again."""
+    counts = counts_of("burglary")
+    n = len(counts.periods)
+    observed = expected = plain = 0.0
+    for t in range(n - 52, n):
+        past, period = counts[:t], counts.periods[t]
+        surface = CountMap().fit(past).predict(period)
+        top = surface.top(n=20)
+        observed += counts.column(t)[top].sum() / 52
+        expected += surface.mean[top].sum() / 52
+        plain += CountMap(background=0.0).fit(past).predict(period).mean[top].sum() / 52
+    print(
+        f"a week in the 20 highest: plain average {plain:.2f}, expected {expected:.2f}, reported {observed:.2f}"
+    )
+    assert expected == pytest.approx(observed, rel=0.2)
+    assert plain > 1.3 * observed
