@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.errors import UsageError
-from peelian.units import Frequency, parse_area, parse_length
+from peelian.units import Frequency, parse_length
 
 DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
 
@@ -43,7 +43,7 @@ def test_no_frequency_is_made_that_could_not_be_read(n: int, unit: str) -> None:
 
 @given(st.text(max_size=12))
 def test_any_text_is_read_or_refused_on_purpose(text: str) -> None:
-    for parse in (Frequency.parse, parse_length, parse_area):
+    for parse in (Frequency.parse, parse_length):
         try:
             found = parse(text)
         except UsageError:
@@ -115,27 +115,6 @@ def test_lengths_in_metres(given_: str | float, metres: float) -> None:
 def test_other_lengths_are_refused(given_: str | float) -> None:
     with pytest.raises(UsageError, match="a number above 0"):
         parse_length(given_)
-
-
-@pytest.mark.parametrize(
-    ("text", "km2"),
-    [
-        ("1 km2", 1),
-        ("1 sq km", 1),
-        ("0.25 sq mi", 0.647497),
-        ("1mi2", 2.589988),
-        ("40 ha", 0.4),
-        ("62500 m2", 0.0625),
-    ],
-)
-def test_areas_in_square_kilometres(text: str, km2: float) -> None:
-    assert parse_area(text) == pytest.approx(km2, rel=1e-6)
-
-
-@pytest.mark.parametrize("text", ["1", "0 km2", "1 km", "1 sqkm2", "-1 ha", "1e400 km2"])
-def test_an_area_needs_a_unit_of_area(text: str) -> None:
-    with pytest.raises(UsageError, match="an area"):
-        parse_area(text)
 
 
 @given(st.floats(1e-6, 1e9), st.sampled_from(["m", "km", "ft", "us-ft", "mi"]))

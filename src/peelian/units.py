@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 
-__all__ = ["Frequency", "parse_area", "parse_length"]
+__all__ = ["Frequency", "parse_length"]
 
 _UNITS = {"d": "day", "w": "week", "mo": "month"}
 _METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048, "us-ft": 1200 / 3937, "mi": 1609.344}
-_SQUARE_KM = {"km2": 1.0, "sq km": 1.0, "sq mi": 1.609344**2, "mi2": 1.609344**2, "ha": 0.01, "m2": 1e-6}
 
 
 @dataclass(frozen=True, order=False)
@@ -115,14 +114,3 @@ def parse_length(text: str | float) -> float:
         No number above 0, or another unit than m, km, ft, us-ft (1200/3937 m) and mi.
     """
     return _number_and_unit(str(text), _METRES, "a length", "250 m")
-
-
-def parse_area(text: str) -> float:
-    """Read an area in square kilometres: ``"0.25 sq mi"``, ``"1 km2"``, ``"40 ha"``; a unit is required.
-
-    Raises
-    ------
-    UsageError
-        No number above 0, no unit, or another than km2, sq km, sq mi, mi2, ha and m2.
-    """
-    return _number_and_unit(text, _SQUARE_KM, "an area", '"0.25 sq mi" or "1 km2"')
