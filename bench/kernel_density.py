@@ -16,7 +16,7 @@ import numpy as np
 from _machine import print_machine
 from scipy import ndimage
 
-from peelian.methods.kernels import smooth_points
+from peelian.methods.smoothing import smooth_points
 
 N = 1_000_000
 SIDE = 500

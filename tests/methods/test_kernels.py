@@ -13,7 +13,7 @@ from scipy import sparse, stats
 from peelian.errors import UsageError
 from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity
 from peelian.methods.checks import example_counts
-from peelian.methods.kernels import gaussian_smooth, linear_bin, smooth_points
+from peelian.methods.smoothing import gaussian_smooth, linear_bin, smooth_points
 from peelian.places import Counts, Grid, Periods
 from peelian.places.counts import Points
 from peelian.units import Frequency
