@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.errors import UsageError
-from peelian.units import Frequency, parse_length
+from peelian.units import Frequency, parse_area, parse_length
 
 DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
 
@@ -43,7 +43,7 @@ def test_no_frequency_is_made_that_could_not_be_read(n: int, unit: str) -> None:
 
 @given(st.text(max_size=12))
 def test_any_text_is_read_or_refused_on_purpose(text: str) -> None:
-    for parse in (Frequency.parse, parse_length):
+    for parse in (Frequency.parse, parse_length, parse_area):
         try:
             found = parse(text)
         except UsageError:
@@ -120,3 +120,68 @@ def test_other_lengths_are_refused(given_: str | float) -> None:
 @given(st.floats(1e-6, 1e9), st.sampled_from(["m", "km", "ft", "us-ft", "mi"]))
 def test_a_length_is_proportional_to_its_number(number: float, unit: str) -> None:
     assert parse_length(f"{number!r} {unit}") == pytest.approx(number * parse_length(f"1 {unit}"), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given_", "km2"),
+    [
+        (2, 2),
+        (0.5, 0.5),
+        ("2", 2),
+        ("2 km2", 2),
+        (" 2km² ", 2),
+        ("2 sq km", 2),
+        ("50 ha", 0.5),
+        ("800000 m2", 0.8),
+        ("8e5 sq m", 0.8),
+        ("0.25 sq mi", 0.647497027584),
+        ("0.25 sq  mi", 0.647497027584),
+        (".25mi2", 0.647497027584),
+        ("640 acres", 2.589988110336),
+        ("1 acre", 0.0040468564224),
+        ("62500 sq ft", 0.0058064400),
+        ("62500 ft2", 0.0058064400),
+    ],
+)
+def test_areas_in_km2(given_: str | float, km2: float) -> None:
+    assert parse_area(given_) == pytest.approx(km2, rel=1e-14)
+
+
+def test_areas_are_the_squares_of_lengths() -> None:
+    for area, length in (("1 sq mi", "1 mi"), ("1 sq ft", "1 ft"), ("1 m2", "1 m"), ("1 km2", "1 km")):
+        assert parse_area(area) == pytest.approx((parse_length(length) / 1000) ** 2, rel=1e-15)
+    # A furlong by a chain, 660 by 66 feet; and 640 of them are a square mile.
+    assert parse_area("1 acres") == pytest.approx(
+        parse_length("660 ft") * parse_length("66 ft") / 1e6, rel=1e-15
+    )
+    assert parse_area("640 acres") == pytest.approx(parse_area("1 sq mi"), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        "",
+        "0",
+        "-1",
+        "-2 km2",
+        "km2",
+        "1 m",
+        "1 mi",
+        "2 sq",
+        "1 square mile",
+        "1,5 km2",
+        "nan",
+        "1e999",
+        math.inf,
+    ],
+)
+def test_other_areas_are_refused(given_: str | float) -> None:
+    with pytest.raises(UsageError, match="a number above 0") as caught:
+        parse_area(given_)
+    assert repr(str(given_)) in caught.value.message
+    assert "sq mi" in (caught.value.hint or "")
+
+
+@given(st.floats(1e-6, 1e9), st.sampled_from(["km2", "ha", "m2", "sq mi", "acres", "sq ft", "sq m", "ft²"]))
+def test_an_area_is_proportional_to_its_number(number: float, unit: str) -> None:
+    assert parse_area(f"{number!r} {unit}") == pytest.approx(number * parse_area(f"1 {unit}"), rel=1e-12)

@@ -1,4 +1,4 @@
-"""Time spans and lengths as people write them: ``"1w"``, ``"52w"``, ``"250 m"``, ``"0.25 sq mi"``.
+"""Time spans, lengths and areas as people write them: ``"1w"``, ``"52w"``, ``"250 m"``, ``"0.25 sq mi"``.
 
 A span is civil: a week is seven calendar days in the agency's zone, whether or not a clock was changed in it.
 """
@@ -15,10 +15,24 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 
-__all__ = ["Frequency", "parse_length"]
+__all__ = ["Frequency", "parse_area", "parse_length"]
 
 _UNITS = {"d": "day", "w": "week", "mo": "month"}
 _METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048, "us-ft": 1200 / 3937, "mi": 1609.344}
+
+_FOOT = 0.3048
+_MILE = 5280 * _FOOT
+_ACRE = 43_560 * _FOOT**2
+_SQUARE_METRES = {
+    "": 1e6,
+    "km2": 1e6,
+    "ha": 1e4,
+    "m2": 1.0,
+    "sq mi": _MILE**2,
+    "acres": _ACRE,
+    "sq ft": _FOOT**2,
+}
+_ALSO = {"sq km": "km2", "sq m": "m2", "mi2": "sq mi", "ft2": "sq ft", "acre": "acres"}
 
 
 @dataclass(frozen=True, order=False)
@@ -96,11 +110,14 @@ class Frequency:
         return np.array([self.add(start, i) for i in range(k + 1)], dtype="datetime64[D]")
 
 
-def _number_and_unit(text: str, units: dict[str, float], what: str, example: str) -> float:
+def _number_and_unit(
+    text: str, units: dict[str, float], what: str, example: str, *, given: object = None
+) -> float:
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([a-z0-9\- ]*)", text.rstrip())
     if match is None or match[2] not in units or not 0 < float(match[1]) * units[match[2]] < math.inf:
         known = ", ".join(unit for unit in units if unit)
-        msg = f"{text!r} was given as {what}; expected a number above 0 and one of {known}"
+        shown = text if given is None else str(given)
+        msg = f"{shown!r} was given as {what}; expected a number above 0 and one of {known}"
         raise UsageError(msg, hint=f"write it as {example}")
     return float(match[1]) * units[match[2]]
 
@@ -114,3 +131,26 @@ def parse_length(text: str | float) -> float:
         No number above 0, or another unit than m, km, ft, us-ft (1200/3937 m) and mi.
     """
     return _number_and_unit(str(text), _METRES, "a length", "250 m")
+
+
+def parse_area(text: str | float) -> float:
+    """Read an area in km2: ``2``, ``"2 km2"``, ``"50 ha"``, ``"800000 m2"``, ``"0.25 sq mi"``, ``"640 acres"``.
+
+    Miles, feet and acres are the international ones, by the foot of 0.3048 m exactly.
+
+    Raises
+    ------
+    UsageError
+        No number above 0, or another unit than km2, ha, m2, sq mi, acres and sq ft.
+
+    References
+    ----------
+    NIST Special Publication 811 (2008), appendix B: an acre here is 43,560 square feet, 4046.8564224 m2.
+    """
+    plain = " ".join(str(text).replace("²", "2").split())
+    for spelling, unit in _ALSO.items():
+        if plain.endswith(spelling):
+            plain = plain.removesuffix(spelling) + unit
+            break
+    square_metres = _number_and_unit(plain, _SQUARE_METRES, "an area", "0.25 sq mi or 2 km2", given=text)
+    return square_metres / 1e6
