@@ -101,7 +101,13 @@ def test_crps_where_nothing_is_expected(size):
 
 
 @pytest.mark.parametrize(
-    "score", [lambda y, m: metrics.log_likelihood(y, m), lambda y, m: metrics.crps(y, m, 1.0)]
+    "score",
+    [
+        lambda y, m: metrics.log_likelihood(y, m),
+        lambda y, m: metrics.log_likelihood(y, m, size=2.0),
+        lambda y, m: metrics.crps(y, m, 1.0),
+        lambda y, m: metrics.alarms(y, m > 0),
+    ],
 )
 def test_shapes_must_agree(score):
     with pytest.raises(UsageError, match="expected one a cell of both"):
@@ -118,5 +124,124 @@ def test_proper_scores_prefer_the_truth():
 
 
 def test_every_metric_says_which_way_is_better():
-    assert set(metrics.HIGHER_IS_BETTER) == {"hit_rate", "pai", "pei", "log_score", "log_skill", "crps"}
-    assert [m for m, higher in metrics.HIGHER_IS_BETTER.items() if not higher] == ["crps"]
+    lower = {"crps", "miss_rate", "false_alarm_ratio"}
+    assert set(metrics.HIGHER_IS_BETTER) == lower | {
+        "hit_rate",
+        "pai",
+        "pei",
+        "recapture_rate",
+        "log_score",
+        "log_skill",
+        "full_log_score",
+    }
+    assert {m for m, higher in metrics.HIGHER_IS_BETTER.items() if not higher} == lower
+
+
+def test_pei_star_is_pai_over_the_best_pai_of_as_much_area():
+    """On a grid of equal cells, against every choice of as many cells; PEI without the star is another number."""
+    rng = np.random.default_rng(1)
+    counts, area = rng.poisson(0.8, 9), np.ones(9)
+    chosen = [0, 3, 5]
+    every = [list(c) for c in itertools.combinations(range(9), 3)]
+    pais = [metrics.pai(counts[c].sum(), counts.sum(), 3 / 9) for c in every]
+    found = metrics.pei(counts[chosen].sum(), metrics.best_hits(counts, area, 3.0))
+    assert found == pytest.approx(metrics.pai(counts[chosen].sum(), counts.sum(), 3 / 9) / max(pais))
+    of_any_area = metrics.pai(counts.max(), counts.sum(), 1 / 9)
+    assert metrics.pai(counts[chosen].sum(), counts.sum(), 3 / 9) / of_any_area < found
+
+
+def test_recapture_rate_by_hand():
+    # The cells held 60 of 300 before (20 %), and hold 3 of 20 now (15 %).
+    assert metrics.recapture_rate(3, 20, 60, 300) == pytest.approx(0.75)
+    # Densities, as Levine has it: the area is the same above and below.
+    assert metrics.recapture_rate(3, 20, 60, 300) == pytest.approx((3 / 0.5 / 20) / (60 / 0.5 / 300))
+    assert np.isnan(metrics.recapture_rate([3, 3, 0], [20, 0, 20], [0, 60, 60], 300)).tolist() == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_recapture_falls_below_one_by_luck_alone_where_cells_are_chosen_by_their_counts():
+    rng = np.random.default_rng(2)
+    rate = rng.gamma(1.0, 0.5, 4000)
+    past, now = rng.poisson(rate), rng.poisson(rate)
+    by_count, by_rate = np.argsort(-past)[:400], np.argsort(-rate)[:400]
+    found = [
+        metrics.recapture_rate(now[c].sum(), now.sum(), past[c].sum(), past.sum())
+        for c in (by_count, by_rate)
+    ]
+    assert found[0] < 0.85
+    assert found[1] == pytest.approx(1.0, abs=0.1)
+
+
+def test_alarms_by_hand():
+    counts = np.array([0, 3, 0, 1, 0, 2])
+    chosen = np.array([True, True, True, False, False, False])
+    found = metrics.alarms(counts, chosen)
+    assert found == metrics.Alarms(chosen=3, empty=2, reported=3, missed=2, events=6, outside=3)
+    assert metrics.false_alarm_ratio(found.empty, found.chosen) == pytest.approx(2 / 3)
+    assert metrics.miss_rate(found.missed, found.reported) == pytest.approx(2 / 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=30))
+def test_alarms_add_up(cells):
+    counts, chosen = np.array([n for n, _ in cells]), np.array([c for _, c in cells])
+    found = metrics.alarms(counts, chosen)
+    hits = counts[chosen].sum()
+    assert found.chosen - found.empty == found.reported - found.missed == np.count_nonzero(counts[chosen])
+    assert found.events - found.outside == hits
+    assert np.isnan(metrics.hit_rate(hits, found.events)) or (
+        metrics.hit_rate(hits, found.events) + found.outside / found.events == pytest.approx(1.0)
+    )
+
+
+def test_stability_by_hand():
+    area = np.array([1.0, 1.0, 0.5, 0.25])
+    before, after = np.array([True, True, False, False]), np.array([False, True, True, False])
+    assert metrics.overlap(before, after, area) == (1.0, 2.5)
+    assert metrics.jaccard(1.0, 2.5) == pytest.approx(0.4)
+    assert metrics.jaccard(*metrics.overlap(before, before, area)) == 1.0
+    assert metrics.jaccard(*metrics.overlap(before, ~before, area)) == 0.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.booleans(), st.sampled_from([1.0, 0.5, 0.1])), min_size=1, max_size=30
+    )
+)
+def test_stability_is_that_of_sets(cells):
+    before, after, area = (np.array(c) for c in zip(*cells, strict=True))
+    a, b = set(np.flatnonzero(before)), set(np.flatnonzero(after))
+    shared, together = metrics.overlap(before, after, area)
+    assert shared == pytest.approx(sum(area[i] for i in a & b))
+    assert together == pytest.approx(sum(area[i] for i in a | b))
+    assert (shared, together) == metrics.overlap(after, before, area)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.floats(1e-6, 20.0)), min_size=1, max_size=20),
+    st.floats(0.05, 50.0),
+)
+def test_the_full_log_likelihood_is_scipys(cells, size):
+    counts, mean = np.array([n for n, _ in cells]), np.array([m for _, m in cells])
+    expected = stats.nbinom(size, size / (size + mean)).logpmf(counts).sum()
+    assert metrics.log_likelihood(counts, mean, size=size) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_the_full_log_likelihood_of_a_large_size_is_poissons_and_of_the_impossible_none():
+    counts, mean = np.array([0, 2, 5, 0]), np.array([0.0, 1.5, 4.0, 0.2])
+    assert metrics.log_likelihood(counts, mean, size=1e8) == pytest.approx(
+        metrics.log_likelihood(counts, mean), abs=1e-5
+    )
+    assert metrics.log_likelihood(np.array([1]), np.array([0.0]), size=2.0) == -np.inf
+    assert metrics.log_likelihood(np.array([0]), np.array([0.0]), size=2.0) == 0.0
+
+
+def test_the_full_log_score_prefers_the_true_scatter():
+    rng = np.random.default_rng(5)
+    mean = rng.gamma(1.0, 1.0, 4000)
+    counts = rng.negative_binomial(0.8, 0.8 / (0.8 + mean))
+    found = {size: metrics.log_likelihood(counts, mean, size=size) for size in (0.3, 0.8, 3.0, np.inf)}
+    assert max(found, key=found.__getitem__) == 0.8

@@ -6,22 +6,31 @@ than a busy one and a week without incidents harms nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import scoringrules
-from scipy.special import gammaln
+from scipy.special import betaln, gammaln
 
 from peelian.errors import UsageError
 
 __all__ = [
     "HIGHER_IS_BETTER",
+    "Alarms",
+    "alarms",
     "best_hits",
     "crps",
+    "false_alarm_ratio",
     "hit_rate",
+    "jaccard",
     "log_likelihood",
     "log_score",
+    "miss_rate",
+    "overlap",
     "pai",
     "pei",
+    "recapture_rate",
     "uniform_map",
 ]
 
@@ -31,11 +40,15 @@ HIGHER_IS_BETTER = {
     "hit_rate": True,
     "pai": True,
     "pei": True,
+    "recapture_rate": True,
+    "miss_rate": False,
+    "false_alarm_ratio": False,
     "log_score": True,
     "log_skill": True,
+    "full_log_score": True,
     "crps": False,
 }
-"""Every metric, and whether more of it is better."""
+"""Every score, and whether more of it is better. Stability (`jaccard`) is none: a map may be stable and wrong."""
 
 
 def hit_rate(hits: npt.ArrayLike, events: npt.ArrayLike) -> Floats:
@@ -61,16 +74,157 @@ def pai(hits: npt.ArrayLike, events: npt.ArrayLike, area_share: npt.ArrayLike) -
 
 
 def pei(hits: npt.ArrayLike, best: npt.ArrayLike) -> Floats:
-    """Predictive efficiency index: PAI over the highest that as much area could have had, 0 to 1.
+    """PEI*: hits over the most that as much area could have had, 0 to 1.
 
-    The area is the same above and below, so the ratio is that of hits to `best_hits`.
+    Numerator and denominator are of the same area and the same period, so this is at the same time PAI over the highest
+    PAI that as much area could have had. The star tells it from the older predictive efficiency index (PEI), which
+    divides by the highest PAI of all, whatever area it takes: commonly that of a single cell, which says nothing of
+    what could have been reached with the area that was chosen.
+
+    Parameters
+    ----------
+    hits : array of float
+        Incidents in the chosen cells.
+    best : array of float
+        `best_hits` of as much area.
 
     References
     ----------
-    Hunt (2016), "Do crime hot spots move? Exploring the effects of the modifiable areal unit problem and
-    modifiable temporal unit problem on crime hot spot stability", American University (dissertation).
+    White, Hunt and Green (2023), "A discussion of current crime forecasting indices and an improvement to the
+    prediction efficiency index for applications", Security Journal 36: PEI*, by which the National Institute of
+    Justice's Real-Time Crime Forecasting Challenge of 2017 was judged. Hunt (2016), "Do crime hot spots move?",
+    American University (dissertation): PEI. Mohler and Porter (2018), "Rotational grid, PAI-maximizing crime
+    forecasts", Statistical Analysis and Data Mining 11, who won parts of it. The penalised index of Joshi, Curtis-Ham,
+    D'Ath and Searle (2021), ISPRS International Journal of Geo-Information 10(9):597, is another one (PPAI).
     """
     return _ratio(hits, best)
+
+
+def recapture_rate(
+    hits: npt.ArrayLike, events: npt.ArrayLike, past_hits: npt.ArrayLike, past_events: npt.ArrayLike
+) -> Floats:
+    """Recapture rate index: hit rate in the period over that of the same cells in what was learned from.
+
+    1 where the chosen cells hold as large a share of the reports as they held before. Below 1 is the rule: cells that
+    are chosen because they had many reports also had luck. How long the past was does not matter, as shares are
+    compared.
+
+    Parameters
+    ----------
+    hits, events : array of float
+        Incidents in the chosen cells, and in all, in the periods that were forecast.
+    past_hits, past_events : array of float
+        The same in the periods that were learned from.
+
+    Returns
+    -------
+    array of float
+        Not a number where the cells held nothing before, or nothing was reported.
+
+    References
+    ----------
+    Levine (2008), "The 'hottest' part of a hotspot: comments on 'The utility of hotspot mapping for predicting spatial
+    patterns of crime'", Security Journal 21.
+    """
+    return _ratio(hit_rate(hits, events), hit_rate(past_hits, past_events))
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What chosen cells held, what they did not, and what was elsewhere: sums that may be added over periods.
+
+    Parameters
+    ----------
+    chosen : int
+        Cells that were chosen.
+    empty : int
+        Of these, cells without a report in the period: false alarms.
+    reported : int
+        Cells with a report, chosen or not.
+    missed : int
+        Of these, cells that were not chosen: misses.
+    events : int
+        Reports.
+    outside : int
+        Of these, reports that were not in a chosen cell.
+    """
+
+    chosen: int
+    empty: int
+    reported: int
+    missed: int
+    events: int
+    outside: int
+
+
+def alarms(counts: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Alarms:
+    """False alarms and misses of one period.
+
+    Few reports can't fill many cells: where fewer cells had a report than were chosen, most alarms are false whatever
+    the method, so compare methods by them at one area and never one city or category with another.
+
+    Parameters
+    ----------
+    counts : array of int, shape (n_cells,)
+        What was reported.
+    chosen : array of bool, shape (n_cells,)
+
+    References
+    ----------
+    Wilks (2011), "Statistical methods in the atmospheric sciences", section 8.2: the contingency table of forecasts.
+    """
+    _check_shapes(counts, chosen, "choices")
+    held = counts > 0
+    return Alarms(
+        chosen=int(chosen.sum()),
+        empty=int((chosen & ~held).sum()),
+        reported=int(held.sum()),
+        missed=int((held & ~chosen).sum()),
+        events=int(counts.sum()),
+        outside=int(counts[~chosen].sum()),
+    )
+
+
+def false_alarm_ratio(empty: npt.ArrayLike, chosen: npt.ArrayLike) -> Floats:
+    """Share of the chosen cells without a report, 0 to 1; of `Alarms`, or of their sums over periods."""
+    return _ratio(empty, chosen)
+
+
+def miss_rate(missed: npt.ArrayLike, reported: npt.ArrayLike) -> Floats:
+    """Share of the cells with a report that were not chosen, 0 to 1; of `Alarms`, or of their sums over periods.
+
+    Of reports instead of cells, it is 1 less `hit_rate`.
+    """
+    return _ratio(missed, reported)
+
+
+def overlap(before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], area: Floats) -> tuple[float, float]:
+    """Area that two choices of cells share, and the area of both together, in the unit of `area`.
+
+    Parameters
+    ----------
+    before, after : array of bool, shape (n_cells,)
+        Cells chosen at one origin and at the next.
+    area : array of float, shape (n_cells,)
+
+    Returns
+    -------
+    shared, together : float
+        Both may be added over pairs of origins.
+    """
+    _check_shapes(before, after, "choices")
+    return float(area[before & after].sum()), float(area[before | after].sum())
+
+
+def jaccard(shared: npt.ArrayLike, together: npt.ArrayLike) -> Floats:
+    """Stability of the chosen places: the area that two choices share over that of both, 0 (none) to 1 (the same).
+
+    References
+    ----------
+    Jaccard (1912), "The distribution of the flora in the alpine zone", New Phytologist 11; by area, not by cells, so
+    that cells which the border cuts count for what they are.
+    """
+    return _ratio(shared, together)
 
 
 def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Floats:
@@ -109,24 +263,34 @@ def best_hits(counts: npt.NDArray[np.int64], area: Floats, limit: float) -> int:
     return int(np.max(small + gained[np.minimum(room, gained.size - 1)]))
 
 
-def log_likelihood(counts: npt.NDArray[np.int64], mean: Floats) -> float:
-    """Poisson log-likelihood of one period's counts, summed over cells, in nats.
+def log_likelihood(counts: npt.NDArray[np.int64], mean: Floats, *, size: float = np.inf) -> float:
+    """Log-likelihood of one period's counts, summed over cells, in nats.
 
-    Minus infinity where something was reported that the map called impossible. Poisson whatever the map's own
-    distribution, so that maps are compared by their means.
+    Minus infinity where something was reported that the map called impossible.
+
+    Parameters
+    ----------
+    counts : array of int, shape (n_cells,)
+    mean : array of float, shape (n_cells,)
+    size : float, optional
+        Negative binomial size of a cell, a surface's ``cell_size``. Infinite (the default) is Poisson, by which maps
+        are compared by their means alone.
 
     References
     ----------
     Gneiting and Raftery (2007), "Strictly proper scoring rules, prediction, and estimation", JASA 102: the
     logarithmic score.
     """
-    if counts.shape != mean.shape:
-        msg = f"{counts.shape} counts were given with {mean.shape} means; expected one a cell of both"
-        raise UsageError(msg)
+    _check_shapes(counts, mean, "means")
     hit = np.flatnonzero(counts)
+    y, m = counts[hit], mean[hit]
     with np.errstate(divide="ignore"):
-        gained = counts[hit] * np.log(mean[hit]) - gammaln(counts[hit] + 1.0)
-    return float(gained.sum() - mean.sum())
+        gained = y * np.log(m) - gammaln(y + 1.0)
+    if np.isinf(size):
+        return float(gained.sum() - mean.sum())
+    # What a negative binomial has beside it: where nothing was reported, only the last term, over all cells.
+    gained += gammaln(y) - betaln(size, y) - y * (np.log(size) + np.log1p(m / size))
+    return float(gained.sum() - size * np.log1p(mean / size).sum())
 
 
 def uniform_map(mean: Floats, area: Floats) -> Floats:
@@ -135,10 +299,10 @@ def uniform_map(mean: Floats, area: Floats) -> Floats:
 
 
 def log_score(log_likelihoods: npt.ArrayLike, events: npt.ArrayLike) -> Floats:
-    """Poisson log score: mean `log_likelihood` in nats per incident; a skill where a reference's were taken off.
+    """Log score: mean `log_likelihood` in nats per incident; a skill where a reference's were taken off.
 
-    It scores the means alone. How far counts scatter about them, which the negative binomial's size tells, enters
-    `crps` and not this.
+    Of Poisson likelihoods it scores the means alone (``log_score``); of negative binomial ones the full predictive
+    distribution of each cell, with how far counts scatter about their means (``full_log_score``).
 
     References
     ----------
@@ -162,9 +326,7 @@ def crps(counts: npt.NDArray[np.int64], mean: Floats, size: float) -> float:
     Gneiting and Raftery (2007), "Strictly proper scoring rules, prediction, and estimation", JASA 102. Closed
     forms: Wei and Held (2014), "Calibration tests for count data", TEST 23.
     """
-    if counts.shape != mean.shape:
-        msg = f"{counts.shape} counts were given with {mean.shape} means; expected one a cell of both"
-        raise UsageError(msg)
+    _check_shapes(counts, mean, "means")
     # A mean of 0 is a point mass at 0, whose score is the count itself; the closed forms divide by it.
     some = mean > 0
     observed = counts.astype(np.float64)
@@ -173,3 +335,9 @@ def crps(counts: npt.NDArray[np.int64], mean: Floats, size: float) -> float:
     else:
         scores = scoringrules.crps_negbinom(observed[some], size, mu=mean[some])
     return float(np.sum(scores) + observed[~some].sum())
+
+
+def _check_shapes(counts: npt.NDArray[np.generic], others: npt.NDArray[np.generic], what: str) -> None:
+    if counts.shape != others.shape:
+        msg = f"{counts.shape} counts were given with {others.shape} {what}; expected one a cell of both"
+        raise UsageError(msg)
