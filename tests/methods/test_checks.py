@@ -44,8 +44,10 @@ def test_other_parameters_keep_the_suite_too(method):
     check_method(method)
 
 
-def test_discover_finds_the_three_in_order():
-    assert discover() == [CountMap, DecayedKernelDensity, KernelDensity]
+def test_discover_finds_every_method_in_order():
+    found = discover()
+    assert {CountMap, DecayedKernelDensity, KernelDensity} <= set(found)
+    assert [method.name for method in found] == sorted({method.name for method in found})
 
 
 def test_method_by_name():
@@ -146,8 +148,8 @@ class Random(_Broken):
 class Mutates(_Broken):
     __doc__ = _Broken.__doc__
 
-    def _fit(self, counts):
-        super()._fit(counts)
+    def _update(self, counts):
+        super()._update(counts)
         counts.matrix.data += 0
         counts.matrix.data[0] += 1
 
@@ -155,8 +157,8 @@ class Mutates(_Broken):
 class NeedsTwo(_Broken):
     __doc__ = _Broken.__doc__
 
-    def _fit(self, counts):
-        super()._fit(counts)
+    def _update(self, counts):
+        super()._update(counts)
         if counts.total < 2:
             self.rate_ = self.rate_ * 0
 
@@ -179,8 +181,8 @@ class Peeks(_Broken):
     None.
     """
 
-    def _fit(self, counts):
-        super()._fit(counts)
+    def _update(self, counts):
+        super()._update(counts)
         if counts.points is None:
             return
         base = counts.points.x.base
@@ -191,9 +193,9 @@ class Peeks(_Broken):
 class Slow(_Broken):
     __doc__ = _Broken.__doc__
 
-    def _fit(self, counts):
-        super()._fit(counts)
-        time.sleep(0.05)
+    def _update(self, counts):
+        super()._update(counts)
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_a_parameter_that_is_changed_is_caught():
 
 def test_a_slow_method_is_caught(monkeypatch):
     monkeypatch.setattr(checks, "SECONDS", 0.01)
-    with pytest.raises(CheckError, match="took 0.1 s"):
+    with pytest.raises(CheckError, match="took 0."):
         checks.check_time(Slow())
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from sklearn.base import BaseEstimator
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from peelian.errors import NotEnoughDataError, UsageError
+from peelian.methods.calibration import FEWEST_FOLDS, WIDEST, Calibration, tally
 from peelian.methods.surface import Surface
 from peelian.places.counts import Counts, count_incidents
 from peelian.places.grid import Grid
@@ -23,47 +24,58 @@ from peelian.units import Frequency
 
 __all__ = [
     "Method",
+    "anchor",
+    "calibration_of",
     "days_of",
+    "first_fold",
     "in_window",
     "latest",
     "negative_binomial_size",
-    "spread_of",
+    "rolled",
+    "tuned_on",
     "window_of",
     "with_background",
 ]
 
 Floats = npt.NDArray[np.float64]
 
-CHECKED = 52
-"""Latest periods whose forecasts tell how far the whole area's count may be off."""
+FOLDS = 52
+"""Latest periods whose forecasts tell how high the next should be, and how far it may be off."""
 
-FEWEST_CHECKED = 4
-"""With fewer, nothing is said of it."""
+TUNED_EVERY = 182.625
+"""Days after which what is costly to choose is chosen anew: half a year."""
 
 
 class Method(BaseEstimator, ABC):  # type: ignore[misc]
     """Base of all forecasting methods.
 
-    A subclass stores its parameters in ``__init__`` and nothing else, implements `_fit` and `_mean`, and
-    states its source in its docstring. Fitted attributes end in ``_``.
+    A subclass stores its parameters in ``__init__`` and nothing else, implements `_update` and `_mean`, and states its
+    source in its docstring; what is costly to choose it chooses in `_tune`. Fitted attributes end in ``_``.
 
     Attributes
     ----------
     grid_ : Grid
     trained_on_ : Periods
         The periods that it has seen; it can forecast any period after them.
-    size_ : float
-        Negative binomial size of each cell beside the common factor; infinite where counts are no wider than
-        Poisson.
-    common_ : float
-        Variance of the factor that all cells of a period have in common; 0 where none is known.
+    gap_ : int
+        Periods between those and the one that its errors were measured for.
+    calibration_ : Calibration
+        From its own forecasts of past periods, each made from what was known before.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
 
+    counting: ClassVar[bool] = False
+    """Whether it only counts: one of those that every other method is measured by."""
+
     def fit(
-        self, data: Counts | Incidents, *, grid: Grid | None = None, periods: Periods | None = None
+        self,
+        data: Counts | Incidents,
+        *,
+        grid: Grid | None = None,
+        periods: Periods | None = None,
+        gap: int = 0,
     ) -> Self:
         """Learn from the past.
 
@@ -71,31 +83,20 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         ----------
         data : Counts or Incidents
             Incidents are counted first, which takes `grid` and `periods`.
+        gap : int
+            Periods that will lie between what is learned from and what is forecast, because reports arrive late: past
+            forecasts, which tell of the next one's errors, are made with the same gap.
 
         Raises
         ------
         NotEnoughDataError
             There is not one period or not one incident to learn from.
         """
-        if isinstance(data, Incidents):
-            if grid is None or periods is None:
-                msg = "incidents were given without a grid and periods to count them in"
-                raise UsageError(msg, hint="method.fit(incidents, grid=grid, periods=periods)")
-            data = count_incidents(data, grid, periods)
-        elif grid is not None or periods is not None:
-            msg = "counts bring their own grid and periods, but others were given beside them"
-            raise UsageError(msg, hint="method.fit(counts)")
-        if len(data.periods) == 0 or data.total == 0:
-            msg = (
-                f"{data.total} incidents in {len(data.periods)} periods were given to learn from; "
-                "expected at least one of each"
-            )
-            raise NotEnoughDataError(msg, hint="choose another category, or import more records")
-        self.grid_ = data.grid
-        self.trained_on_ = data.periods
-        self.size_ = np.inf
-        self.common_ = 0.0
-        self._fit(data)
+        counts = _counted(data, grid, periods)
+        self.grid_ = counts.grid
+        self.trained_on_ = counts.periods
+        self.gap_ = gap
+        self.calibration_ = self._learn(counts, gap)
         return self
 
     def predict(self, period: Period) -> Surface:
@@ -106,32 +107,183 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         UsageError
             The period begins before the end of what was learned from: that would be no forecast.
         """
-        check_is_fitted(self, "grid_")
-        if period.start < self.trained_on_.end:
-            msg = f"a forecast of {period} was asked of records up to {self.trained_on_.end}"
-            raise UsageError(msg, hint="fit on counts.before(period.start)")
-        mean = self._mean(period)
-        return Surface(self.grid_, period, mean, self.size_, self.name, self.origin(), self.common_)
+        self._check_ahead(period)
+        return self.calibrated(self._mean(period), period, self.calibration_)
+
+    def calibrated(self, mean: Floats, period: Period, calibration: Calibration) -> Surface:
+        """The surface of a raw mean, shape (n_cells,), after what past forecasts tell."""
+        return Surface(
+            self.grid_,
+            period,
+            calibration.apply(mean, periods=period.days / self.trained_on_.frequency.days),
+            calibration.size,
+            self.name,
+            self.origin(),
+            calibration.common,
+        )
+
+    def explain(self, period: Period) -> pd.DataFrame:
+        """What made each cell's number: one column a term, one row a cell, in expected reports.
+
+        The rows sum to the means of ``predict(period)``. What past forecasts tell, the recalibration, raises or lowers
+        all terms of a cell alike.
+        """
+        self._check_ahead(period)
+        terms = pd.DataFrame(self._terms(period))
+        raw = self._mean(period)
+        told = self.calibrated(raw, period, self.calibration_).mean
+        ratio = np.divide(told, raw, out=np.ones(raw.shape), where=raw > 0)
+        return terms.mul(ratio, axis=0)
 
     def origin(self) -> dict[str, Any]:
         """Method, parameters and the span learned from: what it takes to make the result again."""
         check_is_fitted(self, "grid_")
-        parameters = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.get_params().items()}
+        parameters = {
+            k: v.item() if isinstance(v, np.generic) else v for k, v in self.get_params(deep=False).items()
+        }
         return {
             "method": self.name,
             "parameters": parameters,
+            "chosen": self.chosen(),
             "trained_from": str(self.trained_on_.start),
             "trained_to": str(self.trained_on_.end),
             "frequency": str(self.trained_on_.frequency),
         }
 
-    @abstractmethod
-    def _fit(self, counts: Counts) -> None:
-        """Set the fitted attributes."""
+    def chosen(self) -> dict[str, Any]:
+        """What was chosen from the past where a parameter left it open, as JSON has it."""
+        return {}
+
+    def _check_ahead(self, period: Period) -> None:
+        check_is_fitted(self, "grid_")
+        if period.start < self.trained_on_.end:
+            msg = f"a forecast of {period} was asked of records up to {self.trained_on_.end}"
+            raise UsageError(msg, hint="fit on counts.before(period.start)")
+
+    def _learn(self, counts: Counts, gap: int) -> Calibration:
+        """Take in the past, and what forecasts of it would have been."""
+        n = len(counts.periods)
+        tuned: dict[int, Method] = {}
+        past = rolled(self, counts, first=first_fold(n, gap), last=n, gap=gap, tuned=tuned)
+        tallies = [tally(mean, counts.column(i)) for i, mean in past]
+        part = tuned_on(counts)
+        if (done := tuned.get(len(part.periods))) is not None:
+            for name, value in vars(done).items():
+                if name.endswith("_") and name != "trained_on_":
+                    setattr(self, name, value)
+        else:
+            self._tune(part)
+        self._update(counts)
+        return calibration_of(tallies, counts)
+
+    def _tune(self, counts: Counts) -> None:
+        """Choose what is costly to choose; of few reports, something that makes sense. By default there is nothing."""
 
     @abstractmethod
-    def _mean(self, period: Period) -> npt.NDArray[np.float64]:
-        """Expected reports in each cell, shape (n_cells,)."""
+    def _update(self, counts: Counts) -> None:
+        """Take in the past, with what was tuned kept as it is. It runs once a past period: it is to be cheap."""
+
+    @abstractmethod
+    def _mean(self, period: Period) -> Floats:
+        """Expected reports in each cell before recalibration, shape (n_cells,)."""
+
+    def _terms(self, period: Period) -> dict[str, Floats]:
+        """`_mean` taken apart, in plain words; all of one where there is nothing to take apart."""
+        return {"reports so far": self._mean(period)}
+
+
+def _counted(data: Counts | Incidents, grid: Grid | None, periods: Periods | None) -> Counts:
+    if isinstance(data, Incidents):
+        if grid is None or periods is None:
+            msg = "incidents were given without a grid and periods to count them in"
+            raise UsageError(msg, hint="method.fit(incidents, grid=grid, periods=periods)")
+        data = count_incidents(data, grid, periods)
+    elif grid is not None or periods is not None:
+        msg = "counts bring their own grid and periods, but others were given beside them"
+        raise UsageError(msg, hint="method.fit(counts)")
+    if len(data.periods) == 0 or data.total == 0:
+        msg = (
+            f"{data.total} incidents in {len(data.periods)} periods were given to learn from; "
+            "expected at least one of each"
+        )
+        raise NotEnoughDataError(msg, hint="choose another category, or import more records")
+    return data
+
+
+def anchor(periods: Periods) -> int:
+    """How many of the first periods are tuned on: whole half-years of them, so that many origins share a tuning.
+
+    Of less than half a year, the largest power of two.
+    """
+    n = len(periods)
+    step = max(1, round(TUNED_EVERY / periods.frequency.days))
+    return n // step * step if n >= step else 1 << max(n.bit_length() - 1, 0)
+
+
+def tuned_on(counts: Counts) -> Counts:
+    """The part of the past that is tuned on; all of it where that part holds no report."""
+    part = counts[: anchor(counts.periods)]
+    return part if part.total > 0 else counts
+
+
+def first_fold(n: int, gap: int) -> int:
+    """The first of the latest periods that is forecast from those before it: the earlier half is only learned from."""
+    return max(n - FOLDS, (n + gap + 1) // 2)
+
+
+def rolled(
+    method: Method,
+    counts: Counts,
+    *,
+    first: int,
+    last: int,
+    gap: int = 0,
+    tuned: dict[int, Method] | None = None,
+) -> Iterator[tuple[int, Floats]]:
+    """Raw means of past periods, each from what was known before it: ``fit`` as it would have been then.
+
+    Parameters
+    ----------
+    method : Method
+        Is not changed.
+    counts : Counts
+    first, last : int
+        Periods ``[first, last)`` of `counts` are forecast.
+    gap : int
+        Periods before each that were not known yet.
+    tuned : dict, optional
+        Takes what was tuned, by how many of the first periods it was tuned on.
+
+    Yields
+    ------
+    int, array of float, shape (n_cells,)
+        Index of the period, and its means. A period before which there was nothing to learn from is left out.
+    """
+    known = {} if tuned is None else tuned
+    for i in range(max(first, gap + 1), last):
+        past = counts[: i - gap]
+        if past.total == 0:
+            continue
+        part = tuned_on(past)
+        worker = known.get(len(part.periods))
+        if worker is None:
+            worker = known[len(part.periods)] = clone(method)
+            worker.grid_, worker.gap_ = counts.grid, gap
+            worker.trained_on_ = part.periods
+            worker._tune(part)
+        worker.trained_on_ = past.periods
+        try:
+            worker._update(past)
+        except NotEnoughDataError:
+            continue  # nothing within the method's window
+        yield i, worker._mean(counts.periods[i])
+
+
+def calibration_of(tallies: Sequence[Floats], counts: Counts) -> Calibration:
+    """What past forecasts tell; of too few of them, only how far each cell's counts scatter about their average."""
+    if len(tallies) < FEWEST_FOLDS:
+        return Calibration.none(size=negative_binomial_size(counts))
+    return Calibration.fit(np.array(tallies))
 
 
 def in_window(periods: Periods, window: str | None) -> Floats:
@@ -220,17 +372,8 @@ def with_background(mean: npt.NDArray[np.float64], grid: Grid, background: float
     return np.asarray((1 - background) * mean + background * even, dtype=np.float64)
 
 
-def negative_binomial_size(
-    counts: Counts, mean: Floats | None = None, *, weight: Floats | None = None
-) -> float:
-    """Method-of-moments size r of a negative binomial around per-period means, variance = mean + mean^2 / r.
-
-    Parameters
-    ----------
-    mean : array of float, shape (n_cells,), optional
-        Mean per period of each cell; each cell's own average when it is not given.
-    weight : array of float, shape (n_periods,), optional
-        How much each period's scatter counts; all the same when it is not given.
+def negative_binomial_size(counts: Counts) -> float:
+    """Method-of-moments size r of a negative binomial around each cell's average, variance = mean + mean^2 / r.
 
     Returns
     -------
@@ -239,98 +382,18 @@ def negative_binomial_size(
 
     Notes
     -----
-    Breslow (1984), "Extra-Poisson variation in log-linear models", Applied Statistics 33, pooled over cells,
-    with the sums taken over a sparse matrix. Around each cell's own average, the scatter is divided by its
-    degrees of freedom and the variance of the average is taken off its square, so that neither is biased.
-    Around means that are given, the scatter is measured as it is: in sample it is a little too small, and r
-    a little too large, where a mean follows few periods closely.
+    Breslow (1984), "Extra-Poisson variation in log-linear models", Applied Statistics 33, pooled over cells, with the
+    sums taken over a sparse matrix. The scatter is divided by its degrees of freedom and the variance of the average is
+    taken off its square, so that neither is biased.
     """
-    return _size(_excess(counts.matrix, mean, np.ones(len(counts.periods)) if weight is None else weight))
-
-
-def _size(excess: float) -> float:
-    return 1 / excess if excess > 0 else float(np.inf)
-
-
-def _excess(matrix: sparse.csc_array, mean: Floats | None, weight: Floats) -> float:
-    """Variance beyond Poisson as a share of the squared mean, 1 / r, pooled over rows: 0 to 20."""
-    values = matrix.astype(np.float64)
-    n = float(weight.sum())
-    squares = float(values.power(2).sum(axis=0) @ weight)
-    sums = np.asarray(values @ weight)
-    if mean is not None:
-        square = n * float(np.sum(mean**2))
-        above = squares - 2 * float(sums @ mean) + square - n * float(mean.sum())
-    else:
-        own = sums / n
-        # With equal weights this is n - 1 of n.
-        freedom = n - float(np.sum(weight**2)) / n
-        if freedom < 1e-9 * n:
-            return 0.0
-        variance = (squares - n * float(np.sum(own**2))) / freedom
-        above = variance - float(own.sum())
-        square = float(np.sum(own**2)) - variance * (1 - freedom / n)
+    values = counts.matrix.astype(np.float64)
+    n = len(counts.periods)
+    if n < 2:
+        return float(np.inf)
+    own = np.asarray(values.sum(axis=1)).ravel() / n
+    variance = (float(values.power(2).sum()) - n * float(np.sum(own**2))) / (n - 1)
+    above = variance - float(own.sum())
+    square = float(np.sum(own**2)) - variance / n
     if above <= 0:
-        return 0.0
-    return min(above / square, 20.0) if square > 0 else 20.0
-
-
-def spread_of(
-    counts: Counts, *, weigh: Callable[[Periods], Floats], mean: Floats | None = None
-) -> tuple[float, float]:
-    """How far counts scatter about what is expected: each cell by itself, and all of a period together.
-
-    Parameters
-    ----------
-    weigh : callable
-        The weights that the method gives the periods that it learns from, at least 0, the last above 0.
-    mean : array of float, shape (n_cells,), optional
-        Mean per period of each cell; each cell's own weighted average when it is not given.
-
-    Returns
-    -------
-    size : float
-        Negative binomial size of each cell where the common factor is 1, as `negative_binomial_size`, without
-        the part of the scatter that the cells' sum shows to be common.
-    common : float
-        Variance of the common factor, out of sample: from each of the latest up to 52 periods and what the
-        weighted mean of those before it expected in all. The earlier half of the past is only learned from.
-        0 where fewer than 4 periods can be checked so.
-
-    Notes
-    -----
-    Counts are Poisson with means m f g, where f is the period's and g the cell's own, both with mean 1. Beyond
-    Poisson, the squared relative error is ``(1 + var f) (1 + var g) - 1`` in a cell and ``(1 + var f)
-    (1 + c var g) - 1`` in all, where c is the sum of the squared shares of the cells. Both are measured by
-    moments, which gives both variances.
-    """
-    weight = weigh(counts.periods)
-    learned = counts.last(len(counts.periods) - int(np.argmax(weight > 0)))
-    weight = weight[weight.size - len(learned.periods) :]
-    by_cell = np.asarray(learned.matrix @ weight) / weight.sum() if mean is None else mean
-    share = by_cell / by_cell.sum()
-    concentration = float(np.sum(share**2))
-    together = sparse.csc_array(learned.by_period[None, :])
-    cell = _excess(learned.matrix, mean, weight)
-    whole = _excess(together, None if mean is None else np.array([by_cell.sum()]), weight)
-    ratio = (1 + cell) / (1 + whole)
-    rest = 1 - concentration * ratio
-    own = 0.0 if ratio <= 1 else min((ratio - 1) / rest, cell) if rest > 0 else cell
-    size = _size(own)
-    ahead = _excess_ahead(counts, weigh)
-    return size, max((1 + ahead) / (1 + concentration / size) - 1, 0.0)
-
-
-def _excess_ahead(counts: Counts, weigh: Callable[[Periods], Floats]) -> float:
-    """Squared error of forecasts of the whole area's count beyond Poisson, as a share of the squared mean."""
-    n, totals, days = len(counts.periods), counts.by_period, days_of(counts.periods)
-    first = max(n - CHECKED, (n + 1) // 2)
-    if n - first < FEWEST_CHECKED:
-        return 0.0
-    expected = np.zeros(n - first)
-    for i, t in enumerate(range(first, n)):
-        weight = weigh(counts.periods[:t])
-        expected[i] = (weight @ totals[:t]) / (weight @ days[:t]) * days[t]
-    square = float(np.sum(expected**2))
-    above = float(np.sum((totals[first:] - expected) ** 2 - expected))
-    return max(above / square, 0.0) if square > 0 else 0.0
+        return float(np.inf)
+    return max(square / above, 1 / WIDEST)

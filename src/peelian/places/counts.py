@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Points", "count_incidents", "count_table"]
 
 DENSE_LIMIT = 500_000_000
+
+GROUPS = frozenset(
+    "asian black citizenship ethnic ethnicity foreign hispanic immigrant immigrants income indigenous language latina latino "
+    "latinx minority nationality native poor poverty race races racial religion religious unemployed unemployment wealth "
+    "welfare white".split()
+)
+"""Words by which a feature is known as a share of a group of residents or their means."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +73,11 @@ class Counts:
     outside : int
         Incidents of the input that are in no cell or no period: counted here, never dropped without a word.
         0 in a slice, which must know nothing of what happened later.
+    companions : mapping of str to scipy.sparse.csc_array, optional
+        Counts of other categories in the same cells and periods, for methods that learn from those too.
+    features : mapping of str to array of float, shape (n_cells,), optional
+        What is known of each place and stays: residents, distances. Never shares of groups of residents by race,
+        ethnicity, religion, origin or income, nor anything that is named so.
     """
 
     grid: Grid
@@ -71,6 +85,8 @@ class Counts:
     matrix: sparse.csc_array
     points: Points | None = None
     outside: int = 0
+    companions: Mapping[str, sparse.csc_array] = field(default_factory=dict)
+    features: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expected = (len(self.grid), len(self.periods))
@@ -80,6 +96,12 @@ class Counts:
                 f"for {expected[0]} cells x {expected[1]} periods"
             )
             raise UsageError(msg)
+        for name, other in self.companions.items():
+            if other.shape != expected:
+                msg = f"{name}: a matrix of shape {other.shape} was given beside one of {expected}"
+                raise UsageError(msg)
+        for name, values in self.features.items():
+            _check_feature(name, values, len(self.grid))
 
     @property
     def total(self) -> int:
@@ -120,8 +142,9 @@ class Counts:
         points = self.points
         if points is not None:
             points = points.between(periods.start, periods.end)
-        matrix = self.matrix[:, start : max(start, stop)]
-        return replace(self, periods=periods, matrix=matrix, points=points, outside=0)
+        matrix = _columns(self.matrix, start, max(start, stop))
+        companions = {name: _columns(m, start, max(start, stop)) for name, m in self.companions.items()}
+        return replace(self, periods=periods, matrix=matrix, points=points, outside=0, companions=companions)
 
     def before(self, day: Day) -> Counts:
         """Only what had happened before `day`: the periods that had ended, and their points."""
@@ -130,6 +153,26 @@ class Counts:
     def last(self, n: int) -> Counts:
         """The last `n` periods, or all when there are fewer."""
         return self[max(len(self.periods) - n, 0) :]
+
+
+def _columns(matrix: sparse.csc_array, start: int, stop: int) -> sparse.csc_array:
+    """A run of columns, without a copy of what is in them."""
+    first, last = matrix.indptr[start], matrix.indptr[stop]
+    parts = (matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : stop + 1] - first)
+    return sparse.csc_array(parts, shape=(matrix.shape[0], stop - start), copy=False)
+
+
+def _check_feature(name: str, values: npt.NDArray[np.float64], cells: int) -> None:
+    group = GROUPS.intersection(re.split(r"[^a-z]+", name.lower()))
+    if group:
+        msg = (
+            f"{name!r} was given as a feature of places; {min(group)!r} names a group of residents or their means, from "
+            "which nothing here is forecast"
+        )
+        raise UsageError(msg, hint="use what is known of places, such as population or distance_to_stations")
+    if np.shape(values) != (cells,) or not np.all(np.isfinite(values)):
+        msg = f"{name}: values of shape {np.shape(values)} were given; expected a number for each of {cells} cells"
+        raise UsageError(msg)
 
 
 def _needed(periods: Periods) -> Literal["day", "month"]:
