@@ -6,123 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import sparse, stats
+from sklearn.base import clone
 
 from peelian.errors import UsageError
 from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity
 from peelian.methods.checks import example_counts
-from peelian.methods.smoothing import gaussian_smooth, linear_bin, smooth_points
+from peelian.methods.smoothing import gaussian_smooth
 from peelian.places import Counts, Grid, Periods
 from peelian.places.counts import Points
 from peelian.units import Frequency
-
-
-def exact_sum(x, y, *, shape, sigma, weight=None):
-    """The kernel sum, term by term."""
-    weight = np.ones(len(x)) if weight is None else weight
-    rows, columns = shape
-    down = np.exp(-0.5 * ((np.arange(rows)[:, None] - y) / sigma) ** 2)
-    across = np.exp(-0.5 * ((np.arange(columns)[:, None] - x) / sigma) ** 2)
-    return (down * weight) @ across.T / (2 * np.pi * sigma**2)
-
-
-@pytest.mark.parametrize("sigma", [2.0, 4.0, 10.0])
-def test_within_a_tenth_of_a_percent_of_the_exact_sum(sigma):
-    rng = np.random.default_rng(3)
-    n, shape = 20_000, (80, 100)
-    x = np.concatenate([rng.normal(30, 6, n // 2), rng.uniform(0, 99, n // 2)]).clip(0, 99)
-    y = np.concatenate([rng.normal(50, 9, n // 2), rng.uniform(0, 79, n // 2)]).clip(0, 79)
-    weight = rng.random(n)
-    exact = exact_sum(x, y, shape=shape, sigma=sigma, weight=weight)
-    ours = smooth_points(x, y, shape=shape, sigma=sigma, weight=weight)
-    assert np.abs(ours - exact).max() <= 0.001 * exact.max()
-
-
-def test_one_point_between_nodes_is_within_a_fifth_of_a_percent():
-    for u, v in ((20.5, 20.5), (20.0, 20.0), (20.3, 20.9)):
-        exact = exact_sum([u], [v], shape=(40, 40), sigma=10.0)
-        ours = smooth_points([u], [v], shape=(40, 40), sigma=10.0)
-        assert np.abs(ours - exact).max() <= 0.002 * exact.max()
-
-
-def test_linear_bin_by_hand():
-    image = linear_bin([1.25], [0.5], shape=(3, 4))
-    expected = np.zeros((3, 4))
-    expected[0, 1] = expected[1, 1] = 0.375
-    expected[0, 2] = expected[1, 2] = 0.125
-    assert image == pytest.approx(expected)
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    st.integers(1, 6),
-    st.integers(1, 6),
-    st.lists(st.tuples(st.floats(-1, 7), st.floats(-1, 7), st.floats(0, 5)), max_size=20),
-    st.booleans(),
-)
-def test_linear_bin_keeps_the_weights(rows, columns, points, weighted):
-    x, y, w = np.array(points, dtype=float).reshape(-1, 3).T
-    image = linear_bin(x, y, shape=(rows, columns), weight=w if weighted else None)
-    assert image.shape == (rows, columns)
-    assert image.sum() == pytest.approx(w.sum() if weighted else len(points), abs=1e-9)
-    assert image.min() >= 0
-
-
-def test_linear_bin_keeps_the_mean_place():
-    rng = np.random.default_rng(0)
-    x, y = rng.uniform(0, 8, 50), rng.uniform(0, 5, 50)
-    image = linear_bin(x, y, shape=(6, 9))
-    assert (image.sum(axis=0) @ np.arange(9)) == pytest.approx(x.sum())
-    assert (image.sum(axis=1) @ np.arange(6)) == pytest.approx(y.sum())
-
-
-def test_linear_bin_gives_only_to_nodes_inside():
-    inside = np.array([[True, False], [True, True]])
-    image = linear_bin([0.25, 1.0], [0.0, 0.0], shape=(2, 2), inside=inside)
-    assert image.tolist() == [[1.0, 0.0], [0.0, 0.0]]
-    image = linear_bin([0.5], [0.5], shape=(2, 2), inside=inside, weight=[3.0])
-    assert image.ravel().tolist() == pytest.approx([1.0, 0.0, 1.0, 1.0])
-
-
-def test_linear_bin_refuses_unlike_lengths():
-    with pytest.raises(UsageError, match=r"x of shape \(2,\) and y of shape \(1,\)"):
-        linear_bin([1.0, 2.0], [1.0], shape=(3, 3))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 15), st.integers(1, 15), st.floats(1.0, 12.0), st.integers(0, 10_000))
-def test_smoothing_is_the_sum_over_nodes(rows, columns, sigma, seed):
-    image = np.random.default_rng(seed).random((rows, columns))
-    v, u = np.indices((rows, columns))
-    exact = exact_sum(u.ravel(), v.ravel(), shape=(rows, columns), sigma=sigma, weight=image.ravel())
-    assert gaussian_smooth(image, sigma=sigma) == pytest.approx(exact, rel=1e-6, abs=1e-9)
-
-
-def test_smoothing_by_nothing_changes_nothing():
-    image = np.random.default_rng(0).random((5, 7))
-    assert gaussian_smooth(image, sigma=0.0) == pytest.approx(image)
-    assert gaussian_smooth(image, sigma=1e-9) == pytest.approx(image)
-
-
-def test_nothing_comes_round_the_edges():
-    image = np.zeros((40, 40))
-    image[0, 0] = 1.0
-    assert gaussian_smooth(image, sigma=2.0)[-1, -1] < 1e-12
-
-
-def test_a_small_kernel_sums_to_one():
-    image = np.zeros((21, 21))
-    image[10, 10] = 1.0
-    for sigma in (0.2, 0.6, 1.0, 1.5):
-        assert gaussian_smooth(image, sigma=sigma).sum() == pytest.approx(1.0, abs=1e-6)
-
-
-@pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf")])
-def test_smoothing_refuses(sigma):
-    with pytest.raises(UsageError, match="expected 0 or more"):
-        gaussian_smooth(np.ones((2, 2)), sigma=sigma)
 
 
 def shaped(points_at, *, share=None, shape=(9, 9), weeks=1, with_points=True):
@@ -141,7 +34,11 @@ def shaped(points_at, *, share=None, shape=(9, 9), weeks=1, with_points=True):
 
 
 def forecast(method, counts):
-    return method.fit(counts).predict(counts.periods.following()[0]).mean
+    """The method's own means, before past forecasts change them."""
+    made = clone(method)
+    made._tune(counts)
+    made._update(counts)
+    return made._mean(counts.periods.following()[0])
 
 
 def test_expected_reports_are_the_kernel_over_each_cell():

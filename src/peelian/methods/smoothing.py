@@ -1,21 +1,44 @@
-"""Smoothing points on a grid: linear binning, Gaussian convolution, and mass that stays in the study area.
+"""Smoothing in space and time: linear binning, Gaussian convolution, mass that stays in the study area, decay with age.
 
 `linear_bin` and `gaussian_smooth` speak of node units, in which the centres of a grid's cells are at 0, 1, 2, ...;
 `smooth_points` joins them. Time is one pass over the points and two FFTs of the grid, whatever the bandwidth.
-`binned` and `edge_corrected` do the same for counts on a study area. Methods that smooth have this in common.
+`binned` and `EdgeCorrected` do the same for counts on a study area, and `one_step_ahead` tells what kernels would have
+said of the past, by which they are chosen. Methods that smooth have this in common.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+from scipy import fft, sparse
 
 from peelian.errors import UsageError
-from peelian.places.counts import Counts
+from peelian.places.counts import Counts, Points
 from peelian.places.grid import Grid
+from peelian.places.periods import Periods
+from peelian.units import Frequency
 
-__all__ = ["binned", "edge_corrected", "gaussian_smooth", "linear_bin", "smooth_points"]
+__all__ = [
+    "Ahead",
+    "EdgeCorrected",
+    "binned",
+    "binned_by_period",
+    "chosen_level",
+    "decay",
+    "edge_corrected",
+    "gaussian_smooth",
+    "held_out",
+    "linear_bin",
+    "narrowed",
+    "one_step_ahead",
+    "reports_a_day",
+    "smooth_points",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +50,21 @@ CELL_VARIANCE = 1 / 12
 
 REACH = 6.0
 """Standard deviations after which the kernel is cut off; what is lost is 2e-9 of it."""
+
+FEWEST_HELD_OUT = 4
+"""Periods: with fewer, nothing is chosen."""
+
+FEWEST_REPORTS = 30
+"""In what is held out: with fewer, nothing is chosen."""
+
+TINY = 1e-300
+"""What a sum of no reports is divided by."""
+
+LEVEL = "26w"
+"""Half-life of the whole area's rate where nothing can be chosen."""
+
+LEVELS = ("8w", "13w", "26w", "52w", "104w", None)
+"""Half-lives of the whole area's rate that are tried."""
 
 
 def linear_bin(
@@ -61,44 +99,64 @@ def linear_bin(
     ----------
     Wand (1994), "Fast computation of multivariate kernel estimators", JCGS 3.
     """
-    rows, columns = shape
-    u = np.clip(np.asarray(x, dtype=np.float64), 0, columns - 1)
-    v = np.clip(np.asarray(y, dtype=np.float64), 0, rows - 1)
+    u, v = (np.ascontiguousarray(at, dtype=np.float64) for at in (x, y))
     if u.shape != v.shape or u.ndim != 1:
         msg = f"x of shape {u.shape} and y of shape {v.shape} were given; expected two of shape (n,)"
         raise UsageError(msg)
-    left = np.minimum(u.astype(np.int64), max(columns - 2, 0))
-    low = np.minimum(v.astype(np.int64), max(rows - 2, 0))
-    u -= left
-    v -= low
-    # One more row and column than there are nodes: a grid of a single row has no second one to share with.
-    stride = columns + 1
-    node = low * stride + left
-    across, up = u, v
-    if weight is not None:
-        given = np.asarray(weight, dtype=np.float64)
-        parts = [given * (1 - up) * (1 - across), given * (1 - up) * across]
-        parts += [given * up * (1 - across), given * up * across]
-    else:
-        corner = across * up
-        parts = [1 - across - up + corner, across - corner, up - corner, corner]
-    steps = (0, 1, stride, stride + 1)
-    if inside is not None:
-        open_ = np.zeros((rows + 1, stride), dtype=bool)
-        open_[:rows, :columns] = inside
-        parts = _share_inside(parts, [open_.ravel()[node + step] for step in steps])
-    image = np.zeros((rows + 1) * stride)
-    for part, step in zip(parts, steps, strict=True):
-        image[step:] += np.bincount(node, weights=part, minlength=image.size)[: image.size - step]
-    return np.maximum(image.reshape(rows + 1, stride)[:rows, :columns], 0.0)
+    if not (np.isfinite(u).all() and np.isfinite(v).all()):
+        msg = f"{int(np.sum(~np.isfinite(u + v)))} points without a place were given; expected finite x and y"
+        raise UsageError(msg)
+    given = np.ones(u.size) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
+    if given.shape != u.shape:
+        msg = f"weights of shape {given.shape} were given for {u.size} points"
+        raise UsageError(msg)
+    image = np.zeros(shape)
+    _add_points(u, v, given, _open(shape, inside), image)
+    return image
 
 
-def _share_inside(parts: list[Floats], inside: list[npt.NDArray[np.bool_]]) -> list[Floats]:
-    whole = sum(parts, np.zeros(parts[0].shape))
-    kept = [np.where(near, part, 0.0) for part, near in zip(parts, inside, strict=True)]
-    left = sum(kept, np.zeros(whole.shape))
-    scale = np.divide(whole, left, out=np.zeros(whole.shape), where=left > 0)
-    return [part * scale for part in kept]
+def _open(shape: tuple[int, int], inside: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    return np.ones(shape, dtype=np.bool_) if inside is None else np.ascontiguousarray(inside)
+
+
+@numba.njit(cache=True)
+def _corner(x: float, y: float, open_: npt.NDArray[np.bool_]) -> Any:
+    """South-western node of the four around a point, and the shares of the four: SW, SE, NW, NE."""
+    rows, columns = open_.shape
+    u, v = min(max(x, 0.0), columns - 1.0), min(max(y, 0.0), rows - 1.0)
+    left, low = min(int(u), max(columns - 2, 0)), min(int(v), max(rows - 2, 0))
+    u, v = u - left, v - low
+    # In a grid of a single row or column there is no second one, and its share is 0.
+    right, high = min(left + 1, columns - 1), min(low + 1, rows - 1)
+    sw = (1 - u) * (1 - v) if open_[low, left] else 0.0
+    se = u * (1 - v) if open_[low, right] else 0.0
+    nw = (1 - u) * v if open_[high, left] else 0.0
+    ne = u * v if open_[high, right] else 0.0
+    whole = sw + se + nw + ne
+    scale = 1 / whole if whole > 0 else 0.0
+    return left, low, right, high, sw * scale, se * scale, nw * scale, ne * scale
+
+
+@numba.njit(cache=True)
+def _add_points(x: Floats, y: Floats, weight: Floats, open_: npt.NDArray[np.bool_], image: Floats) -> None:
+    for i in range(x.size):
+        left, low, right, high, sw, se, nw, ne = _corner(x[i], y[i], open_)
+        image[low, left] += weight[i] * sw
+        image[low, right] += weight[i] * se
+        image[high, left] += weight[i] * nw
+        image[high, right] += weight[i] * ne
+
+
+@numba.njit(cache=True)
+def _nodes_of(
+    x: Floats, y: Floats, open_: npt.NDArray[np.bool_], node: npt.NDArray[np.int32], part: Floats
+) -> None:
+    columns = open_.shape[1]
+    for i in range(x.size):
+        left, low, right, high, sw, se, nw, ne = _corner(x[i], y[i], open_)
+        node[i, 0], node[i, 1] = low * columns + left, low * columns + right
+        node[i, 2], node[i, 3] = high * columns + left, high * columns + right
+        part[i, 0], part[i, 1], part[i, 2], part[i, 3] = sw, se, nw, ne
 
 
 def gaussian_smooth(image: npt.ArrayLike, *, sigma: float) -> Floats:
@@ -188,27 +246,260 @@ def smooth_points(
 
 
 def binned(counts: Counts, weight: Floats) -> tuple[Floats, float]:
-    """Weighted incidents at the nodes, and the variance that binning added beyond a cell's own."""
-    grid = counts.grid
-    if counts.points is None:
+    """Weighted incidents at the nodes, and the variance that binning added beyond a cell's own.
+
+    Parameters
+    ----------
+    weight : array of float, shape (n_periods,)
+
+    Returns
+    -------
+    image : array of float, shape (rows, columns)
+        By linear binning where exact points are known, otherwise by cell.
+    added : float
+        In squared cells.
+    """
+    grid, points = counts.grid, counts.points
+    if points is None:
         return grid.image(counts.matrix @ weight, fill=0.0), 0.0
-    points = counts.points
-    inside = grid.image(np.ones(len(grid)), fill=0.0) > 0
-    image = linear_bin(
-        points.x / grid.side - grid.ix0 - 0.5,
-        points.y / grid.side - grid.iy0 - 0.5,
-        shape=grid.shape,
-        weight=weight[counts.periods.locate(points.time)],
-        inside=inside,
-    )
+    x, y = _node_units(points, grid)
+    # Points are sorted by time: those of a period are a run.
+    many = np.diff(np.searchsorted(points.time, counts.periods.edges.astype(points.time.dtype)))
+    image = linear_bin(x, y, shape=grid.shape, weight=np.repeat(weight, many), inside=_inside(grid))
     return image, LINEAR_VARIANCE - CELL_VARIANCE
 
 
+def binned_by_period(counts: Counts) -> tuple[sparse.csc_array, float]:
+    """As `binned`, each period by itself: a sparse array of shape (rows * columns, n_periods)."""
+    grid, points = counts.grid, counts.points
+    shape = (grid.shape[0] * grid.shape[1], len(counts.periods))
+    if points is None:
+        node = (grid.rows * grid.shape[1] + grid.columns)[counts.matrix.indices]
+        values = counts.matrix.data.astype(np.float64)
+        return sparse.csc_array((values, node, counts.matrix.indptr), shape=shape), 0.0
+    nodes, parts = np.empty((len(points), 4), dtype=np.int32), np.empty((len(points), 4))
+    x, y = _node_units(points, grid)
+    _nodes_of(x, y, _inside(grid), nodes, parts)
+    ends = 4 * np.searchsorted(points.time, counts.periods.edges.astype(points.time.dtype))
+    return sparse.csc_array(
+        (parts.ravel(), nodes.ravel(), ends), shape=shape
+    ), LINEAR_VARIANCE - CELL_VARIANCE
+
+
+def _node_units(points: Points, grid: Grid) -> tuple[Floats, Floats]:
+    return points.x / grid.side - (grid.ix0 + 0.5), points.y / grid.side - (grid.iy0 + 0.5)
+
+
+def _inside(grid: Grid) -> npt.NDArray[np.bool_]:
+    return np.asarray(grid.image(np.ones(len(grid)), fill=0.0) > 0)
+
+
+class EdgeCorrected:
+    """Gaussian smoothing of what lies at a grid's nodes such that all that each node gives stays in the study area.
+
+    Parameters
+    ----------
+    grid : Grid
+    sigma : float
+        Standard deviation in cells, at least 0.
+
+    References
+    ----------
+    Jones (1993), "Simple boundary correction for kernel density estimation", Statistics and Computing 3; Diggle
+    (2010), "Nonparametric methods", in Gelfand et al. (eds.), Handbook of Spatial Statistics, chapter 18: each
+    incident's kernel is divided by its mass within the area.
+    """
+
+    def __init__(self, grid: Grid, sigma: float) -> None:
+        self.sigma = sigma
+        self._node = grid.rows * grid.shape[1] + grid.columns
+        self._share = grid.image(grid.area / (grid.cell / 1000.0) ** 2, fill=0.0)
+        self._kept = gaussian_smooth(self._share, sigma=sigma)
+
+    def __call__(self, image: Floats) -> Floats:
+        """By cell, shape (n_cells,), with the same total as `image`, which is at least 0 everywhere."""
+        given = np.divide(image, self._kept, out=np.zeros(image.shape), where=image > 0)
+        smooth = given if self.sigma == 0 else gaussian_smooth(given, sigma=self.sigma)
+        spread = (self._share * smooth).ravel()[self._node]
+        total = spread.sum()
+        # Rounding apart, the sums agree already.
+        return np.asarray(spread * (image.sum() / total) if total > 0 else spread, dtype=np.float64)
+
+
 def edge_corrected(image: Floats, grid: Grid, sigma: float) -> Floats:
-    """Smooth so that all that each node gives stays in the study area; by cell, the same total."""
-    share = grid.image(grid.area / (grid.cell / 1000.0) ** 2, fill=0.0)
-    kept = gaussian_smooth(share, sigma=sigma)
-    given = np.divide(image, kept, out=np.zeros(image.shape), where=image > 0)
-    spread = (share * gaussian_smooth(given, sigma=sigma)).ravel()[grid.rows * grid.shape[1] + grid.columns]
-    # Rounding apart, the sums agree already.
-    return np.asarray(spread * (image.sum() / spread.sum()), dtype=np.float64)
+    """`EdgeCorrected` of one image."""
+    return EdgeCorrected(grid, sigma)(image)
+
+
+def narrowed(bandwidth: float, *, cell: float, added: float) -> float:
+    """Standard deviation in cells that is left to smooth by, of a bandwidth in metres, after what binning added."""
+    return float(np.sqrt(max((bandwidth / cell) ** 2 - added, 0.0)))
+
+
+def decay(periods: Periods, half_life: str | None) -> Floats:
+    """Weights that halve with each half-life of age at the end of the periods, shape (n_periods,).
+
+    Parameters
+    ----------
+    half_life : str or None
+        Such as ``"26w"``; None is no decay.
+
+    Raises
+    ------
+    UsageError
+        It is no such span.
+    """
+    age = (periods.end - periods.edges[1:]).astype(np.float64)
+    return np.asarray(np.exp2(-age / half_life_days(half_life)), dtype=np.float64)
+
+
+def half_life_days(half_life: str | None) -> float:
+    """Length of a half-life in days; infinite for None."""
+    return float("inf") if half_life is None else Frequency.parse(half_life).days
+
+
+def reports_a_day(counts: Counts, half_life: str | None) -> float:
+    """Mean number of reports a day in the whole area, the latest counting most."""
+    weight = decay(counts.periods, half_life)
+    days = np.diff(counts.periods.edges).astype(np.float64)
+    return float(weight @ counts.by_period / (weight @ days))
+
+
+def chosen_level(counts: Counts) -> str | None:
+    """The half-life with which `reports_a_day` would have forecast the later half of the past best.
+
+    By the Poisson log-likelihood of each period's total, one step ahead, among `LEVELS`.
+    """
+    n, totals = len(counts.periods), counts.by_period.astype(np.float64)
+    days = np.diff(counts.periods.edges).astype(np.float64)
+    first = n // 2
+    if n - first < FEWEST_HELD_OUT or totals[first:].sum() < FEWEST_REPORTS:
+        return LEVEL
+    score = []
+    for half_life in LEVELS:
+        kept = np.exp2(-days / half_life_days(half_life))
+        reports = time = gained = 0.0
+        for i in range(n):
+            if i >= first:
+                expected = max(reports, 0.5) / time * days[i]
+                gained += totals[i] * np.log(expected) - expected
+            reports, time = kept[i] * reports + totals[i], kept[i] * time + days[i]
+        score.append(gained)
+    return LEVELS[int(np.argmax(score))]
+
+
+def held_out(periods: Periods, *, most: int = 52) -> list[tuple[int, int]]:
+    """Runs of the latest periods, each to be forecast from those before it when something is chosen.
+
+    Parameters
+    ----------
+    most : int
+        How many runs at most.
+
+    Returns
+    -------
+    list of (int, int)
+        Half-open. They are of the latest year, or of 52 periods if those are more, and of half of the past at most;
+        none where that is too little to choose by.
+    """
+    n = len(periods)
+    many = min(n // 2, max(52, round(364 / periods.frequency.days)))
+    if many < FEWEST_HELD_OUT:
+        return []
+    step = -(-many // most)
+    return [(max(end - step, n - many), end) for end in range(n, n - many, -step)][::-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """What kernels of some scales and half-lives would have said of cells in which something was then reported.
+
+    Parameters
+    ----------
+    density : array of float, shape (n, n_scales, n_half_lives)
+        Share of the whole area's expected reports that was given to the cell.
+    even : array of float, shape (n,)
+        The share that the cell's area has.
+    observed : array of float, shape (n,)
+        Reports in the cell.
+    """
+
+    density: Floats
+    even: Floats
+    observed: Floats
+
+
+def one_step_ahead(
+    counts: Counts,
+    *,
+    bandwidths: Sequence[float],
+    half_lives: Sequence[str | None],
+    most: int = 52,
+) -> Ahead:
+    """Densities of held-out reports, each run of periods by what was known before it.
+
+    Parameters
+    ----------
+    bandwidths : sequence of float
+        Standard deviations in metres; 0 leaves the counts of cells as they are.
+    half_lives : sequence of str or None
+    most : int
+        Runs that are held out, at most.
+
+    Notes
+    -----
+    Smoothing is linear: each run is smoothed once for a bandwidth, and the decayed sums of what was smoothed are then
+    those of all half-lives, which takes ``n_scales * (n_runs + n_half_lives)`` convolutions. Within a run nothing
+    decays. Only cells with held-out reports are kept.
+    """
+    grid, periods, runs = counts.grid, counts.periods, held_out(counts.periods, most=most)
+    seen = [_reported(counts, *run) for run in runs]
+    kinds = (len(bandwidths), len(half_lives))
+    if not seen:
+        return Ahead(np.zeros((0, *kinds)), np.zeros(0), np.zeros(0))
+    cells = np.unique(np.concatenate([cell for cell, _ in seen]))
+    at = [np.searchsorted(cells, cell) for cell, _ in seen]
+    before = periods[: runs[0][0]]
+    start = np.array([np.append(decay(before, h), np.zeros(len(periods) - len(before))) for h in half_lives])
+    days = np.array([int((periods.edges[j] - periods.edges[i]).astype(int)) for i, j in runs])
+    kept = np.exp2(-days[:, None] / np.array([half_life_days(h) for h in half_lives]))
+    by_node, added = binned_by_period(counts)
+    density = np.zeros((sum(a.size for a in at), *kinds))
+    for s, bandwidth in enumerate(bandwidths):
+        spread = (
+            _spread_by_cell(counts.matrix) if bandwidth == 0 else _spread(grid, by_node, bandwidth, added)
+        )
+        state = np.array([spread(w)[cells] for w in start])
+        mass = start @ counts.by_period
+        row = 0
+        for b, (i, j) in enumerate(runs):
+            density[row : row + at[b].size, s] = (state[:, at[b]] / np.maximum(mass, TINY)[:, None]).T
+            row += at[b].size
+            if b + 1 < len(runs):
+                run = ((np.arange(len(periods)) >= i) & (np.arange(len(periods)) < j)).astype(np.float64)
+                state = kept[b][:, None] * state + spread(run)[cells]
+                mass = kept[b] * mass + counts.by_period[i:j].sum()
+    even = grid.area / grid.area.sum()
+    return Ahead(
+        density,
+        np.concatenate([even[cell] for cell, _ in seen]),
+        np.concatenate([n for _, n in seen]),
+    )
+
+
+def _spread(
+    grid: Grid, by_node: sparse.csc_array, bandwidth: float, added: float
+) -> Callable[[Floats], Floats]:
+    corrected = EdgeCorrected(grid, narrowed(bandwidth, cell=grid.cell, added=added))
+    return lambda weight: corrected((by_node @ weight).reshape(grid.shape))
+
+
+def _spread_by_cell(matrix: sparse.csc_array) -> Callable[[Floats], Floats]:
+    return lambda weight: np.asarray(matrix @ weight, dtype=np.float64)
+
+
+def _reported(counts: Counts, first: int, last: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Cells with reports in a run of periods, ascending, and how many."""
+    n = np.asarray(counts.matrix[:, first:last].sum(axis=1), dtype=np.float64).ravel()
+    cells = np.flatnonzero(n)
+    return cells, n[cells]
