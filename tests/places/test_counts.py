@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from peelian.errors import CRSError, DataError, ResolutionError, UsageError
+from peelian.methods.checks import example_counts
 from peelian.places import Counts, Grid, Periods, Points, count_incidents, count_table
 from peelian.records.incidents import Incidents
 
@@ -269,3 +271,61 @@ def test_rows_of_a_table_without_place_or_time_are_outside(folder: Path) -> None
         CONNECTION.read_parquet(path), GRID, Periods.covering("2016-01-01", "2016-03-01", "1w")
     )
     assert (counts.total, counts.outside) == (1, 6)
+
+
+def with_more(counts):
+    dense = np.arange(len(counts.grid) * len(counts.periods)).reshape(len(counts.grid), -1) % 3
+    companions = {"theft": sparse.csc_array(dense)}
+    return replace(counts, companions=companions, features={"population": np.arange(len(counts.grid)) * 1.0})
+
+
+def test_other_categories_are_sliced_with_the_periods():
+    counts = with_more(example_counts(periods=12))
+    part = counts[3:9]
+    assert np.array_equal(part.companions["theft"].todense(), counts.companions["theft"].todense()[:, 3:9])
+    assert np.array_equal(part.features["population"], counts.features["population"])
+    assert counts.before(counts.periods.edges[4]).companions["theft"].shape[1] == 4
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_a_run_of_columns_is_what_scipy_would_slice(start, stop):
+    counts = example_counts(periods=12)
+    part = counts[start:stop]
+    assert np.array_equal(part.dense(), counts.dense()[:, start : max(start, stop)])
+    assert part.total == part.by_cell.sum() == part.by_period.sum()
+
+
+def test_a_companion_of_another_shape_is_refused():
+    counts = example_counts(periods=12)
+    with pytest.raises(UsageError, match="theft: a matrix of shape"):
+        replace(counts, companions={"theft": counts.matrix[:, :3]})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "share_black",
+        "median_income",
+        "pct Hispanic",
+        "race",
+        "minority-share",
+        "poverty_rate",
+        "foreign_born",
+    ],
+)
+def test_no_group_share_is_a_feature_of_a_place(name):
+    counts = example_counts(periods=12)
+    with pytest.raises(UsageError, match="names a group of residents"):
+        replace(counts, features={name: np.zeros(len(counts.grid))})
+
+
+@pytest.mark.parametrize("name", ["population", "distance_to_stations", "blackstone_distance", "bars"])
+def test_what_is_known_of_places_is_a_feature(name):
+    counts = example_counts(periods=12)
+    assert name in replace(counts, features={name: np.zeros(len(counts.grid))}).features
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.full(120, np.nan)])
+def test_a_feature_is_a_number_for_each_cell(values):
+    with pytest.raises(UsageError, match="expected a number for each"):
+        replace(example_counts(periods=12), features={"population": values})

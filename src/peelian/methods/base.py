@@ -138,17 +138,18 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
     def origin(self) -> dict[str, Any]:
         """Method, parameters and the span learned from: what it takes to make the result again."""
         check_is_fitted(self, "grid_")
-        parameters = {
-            k: v.item() if isinstance(v, np.generic) else v for k, v in self.get_params(deep=False).items()
-        }
         return {
             "method": self.name,
-            "parameters": parameters,
+            "parameters": self.parameters(),
             "chosen": self.chosen(),
             "trained_from": str(self.trained_on_.start),
             "trained_to": str(self.trained_on_.end),
             "frequency": str(self.trained_on_.frequency),
         }
+
+    def parameters(self) -> dict[str, Any]:
+        """What it was made with, as JSON has it."""
+        return {name: _plain(value) for name, value in self.get_params(deep=False).items()}
 
     def chosen(self) -> dict[str, Any]:
         """What was chosen from the past where a parameter left it open, as JSON has it."""
@@ -190,6 +191,14 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
     def _terms(self, period: Period) -> dict[str, Floats]:
         """`_mean` taken apart, in plain words; all of one where there is nothing to take apart."""
         return {"reports so far": self._mean(period)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Method):
+        return {"method": value.name, "parameters": value.parameters()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _counted(data: Counts | Incidents, grid: Grid | None, periods: Periods | None) -> Counts:
