@@ -1,0 +1,225 @@
+"""A mixture of decayed kernels: how much each distance and each memory tells is learned from past forecasts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from peelian.methods.base import Method
+from peelian.methods.smoothing import (
+    Ahead,
+    EdgeCorrected,
+    binned,
+    chosen_level,
+    decay,
+    narrowed,
+    one_step_ahead,
+    reports_a_day,
+)
+from peelian.places.counts import Counts
+from peelian.places.grid import Grid
+from peelian.places.periods import Period
+
+__all__ = ["KernelMixture", "mixture_weights"]
+
+Floats = npt.NDArray[np.float64]
+
+HALF_LIVES = ("4w", "13w", "52w", None)
+
+WORDS = {
+    "4w": "in the last weeks",
+    "13w": "in the last months",
+    "52w": "in the last years",
+    None: "on record",
+}
+"""What a half-life is called: half of the weight is younger than it."""
+
+NARROWEST = 75.0
+"""Metres, or half a cell if that is more. The next scale is always twice as wide; the first is the cell itself."""
+
+WIDEST = 1500.0
+"""Metres, or three cells if those are more."""
+
+NEGLIGIBLE = 1e-3
+"""Weights below are taken as 0, which saves their convolutions."""
+
+LEAST = 0.005
+"""Weight that the even map always has, so that no place is called impossible."""
+
+FEWEST_REPORTS = 30
+
+LARGEST = 2_000_000
+"""Nodes: on larger grids nothing is learned, which would take minutes."""
+
+ROUNDS = 2000
+CLOSE = 1e-7
+"""Nats per report that a round of EM gains when it is taken as done."""
+
+
+def scales_for(grid: Grid) -> list[float]:
+    """Standard deviations in metres, the first 0: the cell's own count."""
+    first, last = max(NARROWEST, grid.cell / 2), max(WIDEST, 3 * grid.cell)
+    return [0.0, *(round(first * 2.0**i, 1) for i in range(int(np.log2(last / first)) + 1))]
+
+
+class KernelMixture(Method):
+    """Reports at every distance and of every age, each weighted by what it has told of past reports.
+
+    The components are kernel densities of a few bandwidths and half-lives, the decayed counts of the cells themselves,
+    and an even map. Their weights are those that give the latest year's reports, each week's from those before it, the
+    highest likelihood. The whole area's expected number is a decayed rate of its own.
+
+    Parameters
+    ----------
+    background : float
+        Least weight of the even map.
+
+    Attributes
+    ----------
+    scales_ : list of float
+        Standard deviations in metres.
+    weights_ : array of float, shape (n_scales, n_half_lives)
+    even_ : float
+        Weight of the even map; with `weights_` it sums to 1.
+    level_ : str or None
+        Half-life of the whole area's rate.
+    rate_ : float
+        Reports per day in all.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 39. Vardi
+    and Lee (1993), "From image deblurring to optimal investments", JRSS B 55, for mixing weights alone: the likelihood
+    is concave in them, so that EM finds the one maximum. Smyth and Wolpert (1999), "Linearly combining density
+    estimators via stacking", Machine Learning 36: weights from data that the components have not seen.
+    """
+
+    name = "kernel_mixture"
+    title = "Mixture of kernels"
+
+    def __init__(self, *, background: float = LEAST) -> None:
+        self.background = background
+
+    def chosen(self) -> dict[str, Any]:
+        """The weights by bandwidth in metres and half-life, and the half-life of the rate."""
+        weights = {
+            f"{scale:g} m, {half_life or 'all'}": round(float(self.weights_[s, h]), 6)
+            for s, scale in enumerate(self.scales_)
+            for h, half_life in enumerate(HALF_LIVES)
+            if self.weights_[s, h] > 0
+        }
+        return {"weights": {**weights, "even": round(self.even_, 6)}, "level": self.level_}
+
+    def _tune(self, counts: Counts) -> None:
+        self.scales_ = scales_for(counts.grid)
+        self.level_ = chosen_level(counts)
+        kinds = (len(self.scales_), len(HALF_LIVES))
+        nodes = counts.grid.shape[0] * counts.grid.shape[1]
+        ahead = None
+        if nodes <= LARGEST:
+            ahead = one_step_ahead(counts, bandwidths=self.scales_, half_lives=HALF_LIVES)
+        if ahead is None or ahead.observed.sum() < FEWEST_REPORTS:
+            # A little of everything that remembers for long.
+            weights = np.zeros(kinds)
+            weights[1:, -2:] = 1.0
+            self.weights_, self.even_ = 0.9 * weights / weights.sum(), 0.1
+            return
+        found = _sparse_weights(ahead, least=self.background)
+        self.weights_, self.even_ = found[:-1].reshape(kinds), float(found[-1])
+
+    def _update(self, counts: Counts) -> None:
+        grid = counts.grid
+        self.rate_ = reports_a_day(counts, self.level_)
+        self.parts_ = {
+            (s, h): self.weights_[s, h] * _share(counts, self.scales_[s], HALF_LIVES[h])
+            for s, h in zip(*np.nonzero(self.weights_), strict=True)
+        }
+        self.flat_ = self.even_ * grid.area / grid.area.sum()
+
+    def _mean(self, period: Period) -> Floats:
+        expected = self.rate_ * period.days
+        share: Floats = sum(self.parts_.values(), self.flat_)
+        return expected * share
+
+    def _terms(self, period: Period) -> dict[str, Floats]:
+        expected = self.rate_ * period.days
+        terms: dict[str, Floats] = {}
+        for (s, h), part in sorted(self.parts_.items()):
+            scale = self.scales_[s]
+            where = "here" if scale == 0 else f"within about {2 * scale:.0f} m"
+            name = f"reports {where} {WORDS[HALF_LIVES[h]]}"
+            terms[name] = expected * part
+        terms["the whole area's average"] = expected * self.flat_
+        return terms
+
+
+def _share(counts: Counts, scale: float, half_life: str | None) -> Floats:
+    """Share of the expected reports that one component gives each cell, shape (n_cells,)."""
+    weight = decay(counts.periods, half_life)
+    if scale == 0:
+        by_cell = np.asarray(counts.matrix @ weight, dtype=np.float64)
+    else:
+        image, added = binned(counts, weight)
+        by_cell = EdgeCorrected(counts.grid, narrowed(scale, cell=counts.grid.cell, added=added))(image)
+    return np.asarray(by_cell / by_cell.sum(), dtype=np.float64)
+
+
+def _sparse_weights(ahead: Ahead, *, least: float) -> Floats:
+    """Weights of all components and, last, of the even map; those that tell next to nothing are 0."""
+    density = np.column_stack([ahead.density.reshape(ahead.observed.size, -1), ahead.even])
+    weights = mixture_weights(density, ahead.observed)
+    kept = weights >= NEGLIGIBLE
+    kept[-1] = True
+    found = np.zeros(weights.size)
+    found[kept] = mixture_weights(density[:, kept], ahead.observed)
+    if found[-1] < least:
+        found[:-1] *= (1 - least) / found[:-1].sum()
+        found[-1] = least
+    return found
+
+
+def mixture_weights(density: Floats, observed: Floats) -> Floats:
+    """Mixing weights of the highest likelihood, by EM.
+
+    Parameters
+    ----------
+    density : array of float, shape (n, k)
+        What each component gives each outcome, at least 0; the last gives none 0.
+    observed : array of float, shape (n,)
+        How often each outcome was seen, in all at least once.
+
+    Returns
+    -------
+    array of float, shape (k,)
+        They sum to 1.
+    """
+    return np.asarray(_em(np.ascontiguousarray(density), observed, ROUNDS, CLOSE), dtype=np.float64)
+
+
+@numba.njit(cache=True)
+def _em(density: Floats, observed: Floats, rounds: int, close: float) -> Floats:
+    # A loop and no matrix product: its sums don't depend on the number of threads.
+    n, k = density.shape
+    weights = np.full(k, 1.0 / k)
+    total = observed.sum()
+    before = -np.inf
+    for _ in range(rounds):
+        gained = np.zeros(k)
+        likelihood = 0.0
+        for i in range(n):
+            mixed = 0.0
+            for j in range(k):
+                mixed += weights[j] * density[i, j]
+            likelihood += observed[i] * np.log(mixed)
+            scale = observed[i] / mixed
+            for j in range(k):
+                gained[j] += scale * density[i, j]
+        weights *= gained / total
+        weights /= weights.sum()
+        if likelihood - before < close * total:
+            break
+        before = likelihood
+    return weights
