@@ -43,7 +43,7 @@ def test_weights_are_the_likeliest_mixture(n, k, seed):
     gain = (density / (density @ weights)[:, None]).T @ observed / observed.sum()
     assert gain.max() <= 1.02
     other = optimize.minimize(
-        lambda w: -likelihood(w, density, observed),
+        lambda w: -likelihood(np.maximum(w, 1e-9), density, observed),
         np.full(k + 1, 1 / (k + 1)),
         bounds=[(0, 1)] * (k + 1),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1},

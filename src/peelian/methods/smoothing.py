@@ -466,18 +466,16 @@ def one_step_ahead(
     by_node, added = binned_by_period(counts)
     density = np.zeros((sum(a.size for a in at), *kinds))
     for s, bandwidth in enumerate(bandwidths):
-        spread = (
-            _spread_by_cell(counts.matrix) if bandwidth == 0 else _spread(grid, by_node, bandwidth, added)
-        )
-        state = np.array([spread(w)[cells] for w in start])
+        source = counts.matrix if bandwidth == 0 else by_node
+        spread = _spread(grid, bandwidth, added)
+        state = np.array([spread(source @ w)[cells] for w in start])
         mass = start @ counts.by_period
         row = 0
         for b, (i, j) in enumerate(runs):
             density[row : row + at[b].size, s] = (state[:, at[b]] / np.maximum(mass, TINY)[:, None]).T
             row += at[b].size
             if b + 1 < len(runs):
-                run = ((np.arange(len(periods)) >= i) & (np.arange(len(periods)) < j)).astype(np.float64)
-                state = kept[b][:, None] * state + spread(run)[cells]
+                state = kept[b][:, None] * state + spread(_summed(source, i, j))[cells]
                 mass = kept[b] * mass + counts.by_period[i:j].sum()
     even = grid.area / grid.area.sum()
     return Ahead(
@@ -487,19 +485,23 @@ def one_step_ahead(
     )
 
 
-def _spread(
-    grid: Grid, by_node: sparse.csc_array, bandwidth: float, added: float
-) -> Callable[[Floats], Floats]:
+def _spread(grid: Grid, bandwidth: float, added: float) -> Callable[[Floats], Floats]:
+    """From what lies at the nodes, row by row, to cells; of a bandwidth of 0 from cells to cells."""
+    if bandwidth == 0:
+        return lambda by_cell: by_cell
     corrected = EdgeCorrected(grid, narrowed(bandwidth, cell=grid.cell, added=added))
-    return lambda weight: corrected((by_node @ weight).reshape(grid.shape))
+    return lambda by_node: corrected(by_node.reshape(grid.shape))
 
 
-def _spread_by_cell(matrix: sparse.csc_array) -> Callable[[Floats], Floats]:
-    return lambda weight: np.asarray(matrix @ weight, dtype=np.float64)
+def _summed(matrix: sparse.csc_array, first: int, last: int) -> Floats:
+    """Sum over a run of columns, shape (n_rows,), at the cost of what is in them."""
+    part = slice(matrix.indptr[first], matrix.indptr[last])
+    made = np.bincount(matrix.indices[part], weights=matrix.data[part], minlength=matrix.shape[0])
+    return np.asarray(made, dtype=np.float64)
 
 
 def _reported(counts: Counts, first: int, last: int) -> tuple[npt.NDArray[np.int64], Floats]:
     """Cells with reports in a run of periods, ascending, and how many."""
-    n = np.asarray(counts.matrix[:, first:last].sum(axis=1), dtype=np.float64).ravel()
+    n = _summed(counts.matrix, first, last)
     cells = np.flatnonzero(n)
     return cells, n[cells]
