@@ -16,12 +16,13 @@ from scipy import sparse, stats
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity, Method
 from peelian.methods.checks import example_counts
+from peelian.methods.stack import Stack
 from peelian.places import Counts, Grid, Periods
-from peelian.trials import rolling_origins, run_trial
-from peelian.trials.trial import forecast_at
+from peelian.trials import metrics, rolling_origins, run_trial
+from peelian.trials.running import forecast_at
 from peelian.units import Frequency
 
-THREE = [CountMap(), KernelDensity(), DecayedKernelDensity()]
+THREE = [CountMap(), KernelDensity(bandwidth=150.0), DecayedKernelDensity(bandwidth=150.0, half_life="26w")]
 
 
 def counts_of(dense, *, shape=None, share=None):
@@ -62,12 +63,17 @@ def test_a_trial_by_hand():
     dense[:3, 3] = [3, 0, 1]
     dense[:3, 4] = [1, 5, 0]
     trial = run_trial(counts_of(dense), [CountMap(background=0.1)], origins=2, fractions=(0.1, 0.2))
-    row = trial.frame.set_index(["origin", "fraction"]).loc
+    row = trial.frame[trial.frame["method"] == "count_map"].set_index(["origin", "fraction"]).loc
     first, second = pd.Timestamp("2015-01-26"), pd.Timestamp("2015-02-02")
     assert row[first, 0.1][["events", "hits", "best_hits"]].tolist() == [4, 3, 3]
     assert row[second, 0.1][["events", "hits", "best_hits"]].tolist() == [6, 1, 5]
     assert row[second, 0.2][["events", "hits", "best_hits"]].tolist() == [6, 6, 6]
-    value = {(m, f): v for m, f, v in trial.summary[["metric", "fraction", "value"]].fillna(0).to_numpy()}
+    value = {
+        (m, f): v
+        for m, f, v in trial.summary[trial.summary["method"] == "count_map"][["metric", "fraction", "value"]]
+        .fillna(0)
+        .to_numpy()
+    }
     assert value["hit_rate", 0.1] == pytest.approx(4 / 10)
     assert value["pai", 0.1] == pytest.approx(4.0)
     assert value["pei", 0.1] == pytest.approx(4 / 8)
@@ -92,11 +98,12 @@ def test_crps_is_the_mean_over_origins_of_the_sum_over_cells(trial):
 
 def test_the_frame_is_tidy(trial):
     frame = trial.frame
-    assert len(frame) == 3 * 30 * 2
+    assert len(frame) == 4 * 30 * 2  # three methods and the line of hindsight
     assert not frame.duplicated(["method", "origin", "fraction"]).any()
     assert frame.columns.tolist() == [
         "method", "origin", "fraction", "events", "hits", "area_share", "best_hits",
-        "log_likelihood", "log_gain", "crps", "log_score", "log_skill",
+        "log_likelihood", "log_gain", "full_gain", "crps", "chosen", "empty", "reported", "missed",
+        "shared", "together", "past_hits", "past_events", "log_score", "log_skill",
     ]  # fmt: skip
     assert (frame["hits"] <= frame["best_hits"]).all()
     assert (frame["best_hits"] <= frame["events"]).all()
@@ -107,7 +114,7 @@ def test_the_frame_is_tidy(trial):
 def test_summary_and_differences_agree(trial):
     summary = trial.summary.set_index(["method", "metric", "fraction"])["value"]
     versus = trial.versus().set_index(["method", "metric", "fraction"])["difference"]
-    assert set(versus.index.get_level_values(0)) == {"kernel_density", "decayed_kernel_density"}
+    assert set(versus.index.get_level_values(0)) == {"kernel_density", "decayed_kernel_density", "hindsight"}
     for (method, metric, fraction), difference in versus.items():
         assert difference == pytest.approx(
             summary[method, metric, fraction] - summary["count_map", metric, fraction]
@@ -128,12 +135,22 @@ def test_to_dict_is_json_with_everything(trial):
     assert made["to"] == str(trial.splits[-1].test.end)
     count_map, kernel, _ = made["methods"]
     assert count_map["versus_counts"] == {}
+    assert count_map["counting"]
     assert kernel["parameters"] == {"bandwidth": 150.0, "window": "1y", "background": 0.01}
-    assert set(kernel["scores"]) == {"hit_rate", "pai", "pei", "log_score", "log_skill", "crps"}
-    assert set(kernel["scores"]["pai"]) == {"0.05", "0.2"}
+    at = {"hit_rate", "pai", "pei", "recapture_rate", "false_alarm_ratio", "miss_rate", "stability"}
+    assert set(kernel["scores"]) == at | {"log_score", "log_skill", "full_log_skill", "crps"}
+    pai = kernel["scores"]["pai"]
+    assert set(pai) == {"value", "low", "high", "by_fraction"}
+    assert set(pai["by_fraction"]) == {"0.05", "0.2"}
+    assert pai["by_fraction"]["0.05"] == {key: pai[key] for key in ("value", "low", "high")}
     assert set(kernel["scores"]["crps"]) == {"value", "low", "high"}
-    assert set(kernel["versus_counts"]) == {"pai", "log_score", "crps"}
-    assert set(kernel["versus_counts"]["pai"]["0.05"]) == {"difference", "low", "high"}
+    assert set(kernel["versus_counts"]) == {"pai", "hit_rate", "log_score", "crps"}
+    assert set(kernel["versus_counts"]["pai"]) == {"difference", "low", "high", "by_fraction"}
+    assert made["hindsight"]["scores"]["pai"]["value"] > 1
+    assert sum(kernel["calibration"]["pit"]) == pytest.approx(1)
+    assert len(kernel["calibration"]["observed_over_expected"]) == 10
+    assert {c["level"] for c in kernel["calibration"]["coverage"]["the whole area"]} == {0.5, 0.8, 0.95}
+    assert kernel["detectable"] > 0
     assert kernel["seconds"] > 0
     assert made["verdict"]["metric"] == "pai"
     assert made["verdict"]["fraction"] == 0.05
@@ -169,9 +186,12 @@ def test_the_future_is_never_known(gap):
             assert maps[0].size == maps[1].size
         if i > gap:
             again = run_trial(other, THREE, origins=6, gap=gap).frame
+            # The line of hindsight does know the future: that is what it is for.
+            forecast = clean.frame["method"] != "hindsight"
             earlier = clean.frame["origin"] < counts.periods.edges[split.train_end]
             assert earlier.any()
-            pd.testing.assert_frame_equal(again[earlier], clean.frame[earlier], check_exact=True)
+            kept = earlier & forecast
+            pd.testing.assert_frame_equal(again[kept], clean.frame[kept], check_exact=True)
             assert not again[~earlier].equals(clean.frame[~earlier])
 
 
@@ -218,15 +238,20 @@ def test_the_executor_changes_not_a_byte(pool, trial):
     assert other.verdict == trial.verdict
 
 
-def test_progress_counts_the_origins():
-    seen = []
-
-    def tell(done, total):
-        seen.append((done, total))
-
+def test_progress_counts_the_forecasts():
     for executor in (None, ThreadPoolExecutor(2)):
-        run_trial(example_counts(), [CountMap()], origins=5, executor=executor, progress=tell)
-    assert seen == [(i, 5) for i in range(6)] * 2
+        seen = []
+        run_trial(
+            example_counts(),
+            [CountMap()],
+            origins=5,
+            executor=executor,
+            progress=lambda done, total, seen=seen: seen.append((done, total)),
+        )
+        # The origins, and before them what tells how high and wide each forecast should be.
+        assert seen[0] == (0, 32)
+        assert seen[-1] == (32, 32)
+        assert seen == sorted(seen)
 
 
 class _Failing(CountMap):
@@ -240,14 +265,14 @@ class _Failing(CountMap):
     name = "failing"
     title = "Failing"
 
-    def _fit(self, counts):
+    def _update(self, counts):
         msg = f"no fit before {counts.periods.end}"
-        raise NotEnoughDataError(msg)
+        raise UsageError(msg)
 
 
 def test_a_method_that_fails_stops_the_trial():
     for executor in (None, ThreadPoolExecutor(2)):
-        with pytest.raises(NotEnoughDataError, match="no fit before"):
+        with pytest.raises(UsageError, match="no fit before"):
             run_trial(example_counts(), [CountMap(), _Failing()], origins=5, executor=executor)
 
 
@@ -261,7 +286,95 @@ def test_methods_of_one_class_are_numbered():
         "count_map#2",
     ]
     assert trial.baseline == "count_map"
-    assert [m.parameters.get("bandwidth") for m in trial.methods] == [None, 150.0, 500, None]
+    assert [m.parameters.get("bandwidth") for m in trial.methods] == [None, None, 500, None]
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_a_trial_scores_the_maps_that_a_fit_would_give(gap):
+    """It comes to them by a shorter way: all origins share what each past period's forecast was."""
+    counts = example_counts(periods=120)
+    stack = Stack(members=[CountMap(), DecayedKernelDensity(bandwidth=200.0, half_life="26w")])
+    methods = [*THREE, stack]
+    trial = run_trial(counts, methods, origins=12, fractions=(0.05,), gap=gap)
+    for split in (trial.splits[0], trial.splits[5], trial.splits[-1]):
+        observed = counts.column(split.index)
+        at = trial.frame[trial.frame["origin"] == split.test.start.astype("datetime64[s]")].set_index(
+            "method"
+        )
+        for method in methods:
+            surface = forecast_at(method, counts, split, gap=gap)
+            row = at.loc[method.name]
+            assert row["log_likelihood"] == metrics.log_likelihood(observed, surface.mean)
+            assert row["crps"] == metrics.crps(observed, surface.mean, surface.cell_size)
+            assert row["hits"] == observed[surface.top(fraction=0.05)].sum()
+
+
+def test_an_interrupted_trial_goes_on_from_what_was_done(tmp_path):
+    counts = example_counts(periods=90)
+    whole = run_trial(counts, THREE, origins=10)
+
+    def interrupt(done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(counts, THREE, origins=10, progress=interrupt, folder=tmp_path)
+    kept = sorted(tmp_path.rglob("*.npz"))
+    assert kept
+    seen = []
+    again = run_trial(
+        counts, THREE, origins=10, progress=lambda done, total: seen.append(done), folder=tmp_path
+    )
+    assert seen[len(kept)] > 0  # what was kept is there at once
+    pd.testing.assert_frame_equal(again.frame, whole.frame, check_exact=True)
+
+
+def test_what_was_kept_of_other_records_is_not_taken(tmp_path):
+    run_trial(example_counts(periods=90), [CountMap()], origins=10, folder=tmp_path)
+    other = example_counts(periods=90, seed=5)
+    again = run_trial(other, [CountMap()], origins=10, folder=tmp_path)
+    pd.testing.assert_frame_equal(
+        again.frame, run_trial(other, [CountMap()], origins=10).frame, check_exact=True
+    )
+
+
+def test_the_line_of_hindsight_is_counted_without_the_week_itself():
+    dense = np.zeros((10, 30), dtype=int)
+    dense[0] = 1
+    dense[3, 20] = 50
+    trial = run_trial(counts_of(dense), [CountMap()], origins=20, fractions=(0.1,))
+    frame = trial.frame.set_index(["method", "origin"])
+    week = frame.loc["hindsight", pd.Timestamp("2015-01-05") + pd.Timedelta(weeks=20)]
+    assert week["hits"] == 1  # knowing the week, it would have picked the other cell
+    assert frame.loc["hindsight", pd.Timestamp("2015-01-05") + pd.Timedelta(weeks=19)]["hits"] == 0
+
+
+def test_areas_are_shares_of_the_study_area():
+    counts = example_counts()
+    total = counts.grid.area.sum()
+    trial = run_trial(counts, [CountMap()], origins=10, areas=(0.5,))
+    assert trial.fractions == (pytest.approx(0.5 / total),)
+    assert trial.to_dict()["areas_km2"] == [0.5]
+    with pytest.raises(UsageError, match="areas of"):
+        run_trial(counts, [CountMap()], areas=(total * 2,))
+
+
+def test_the_best_counting_is_what_the_others_are_measured_by():
+    rng = np.random.default_rng(3)
+    old, new = np.zeros((2, 30)), np.zeros((2, 30))
+    old[0, :3], new[1, 5:8] = 6, 6
+    dense = np.concatenate(
+        [rng.poisson(np.repeat((o + 0.05)[:, None], 40, axis=1)) for o in (old[0], new[1])], axis=1
+    )
+    counts = counts_of(dense)
+    trial = run_trial(
+        counts,
+        [CountMap(), CountMap(window="8w"), KernelDensity(bandwidth=900.0)],
+        origins=20,
+        fractions=(0.1,),
+    )
+    assert trial.baseline == "count_map#2"
+    assert set(trial.versus()["method"]) == {"count_map", "kernel_density", "hindsight"}
 
 
 def test_methods_are_not_changed_by_a_trial():
@@ -306,7 +419,7 @@ def test_refuses(options, error, says):
 
 
 def test_no_trial_without_counting():
-    with pytest.raises(UsageError, match="kernel_density were given; every trial needs a count map"):
+    with pytest.raises(UsageError, match="kernel_density were given; every trial needs one that counts"):
         run_trial(example_counts(), [KernelDensity()])
     with pytest.raises(UsageError, match="the methods none were given"):
         run_trial(example_counts(), [])

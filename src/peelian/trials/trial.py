@@ -1,10 +1,8 @@
-"""A trial: each method forecasts period after period, knowing only what had been reported before."""
+"""A trial: what each method scored, period after period, and what can be said of it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -13,50 +11,66 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
 
-from peelian.errors import NotEnoughDataError, UsageError
-from peelian.methods.base import Method
-from peelian.methods.counts import CountMap
-from peelian.methods.surface import Surface
-from peelian.places.counts import Counts
-from peelian.places.periods import Day
+from peelian.errors import UsageError
 from peelian.trials import metrics
 from peelian.trials.bootstrap import Interval, Resampler
-from peelian.trials.splits import Split, rolling_origins
-from peelian.trials.verdict import Comparison, Verdict, judge, simultaneous
+from peelian.trials.calibration import coverage, observed_over_expected, pit_histogram
+from peelian.trials.power import detectable_difference
+from peelian.trials.scoring import SPREADS, Scored
+from peelian.trials.splits import Split
+from peelian.trials.verdict import Comparison, Verdict, judge
 
-__all__ = ["Trial", "Tried", "forecast_at", "run_trial"]
+__all__ = ["HINDSIGHT", "Trial", "Tried"]
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
-AT_FRACTION = ("hit_rate", "pai", "pei")
-OVERALL = ("log_score", "log_skill", "crps")
-RANGES = {"hit_rate": (0.0, 1.0), "pai": (0.0, np.inf), "pei": (0.0, 1.0), "crps": (0.0, np.inf)}
-COMPARED = ("pai", "log_score", "crps")
+HINDSIGHT = "hindsight"
+"""Name of the line that counts of past and future would have scored; no method is called so."""
+
+AT_FRACTION = ("hit_rate", "pai", "pei", "recapture_rate", "false_alarm_ratio", "miss_rate", "stability")
+OVERALL = ("log_score", "log_skill", "full_log_skill", "crps")
+SHARE = (0.0, 1.0)
+ANY = (0.0, np.inf)
+RANGES = {
+    "hit_rate": SHARE,
+    "pai": ANY,
+    "pei": SHARE,
+    "recapture_rate": ANY,
+    "false_alarm_ratio": SHARE,
+    "miss_rate": SHARE,
+    "stability": SHARE,
+    "crps": ANY,
+}
+COMPARED = ("pai", "hit_rate", "log_score", "crps")
 
 _PIECES: dict[str, tuple[str, ...]] = {
     "hit_rate": ("hits", "events"),
     "pai": ("hits", "events", "area_share", "one"),
     "pei": ("hits", "best_hits"),
+    "recapture_rate": ("hits", "events", "past_hits", "past_events"),
+    "false_alarm_ratio": ("empty", "chosen"),
+    "miss_rate": ("missed", "reported"),
+    "stability": ("shared", "together"),
     "log_score": ("log_likelihood", "events"),
     "log_skill": ("log_gain", "events"),
+    "full_log_skill": ("full_gain", "events"),
     "crps": ("crps", "one"),
 }
 
-
-def _pooled(metric: str, sums: Floats) -> Floats:
-    """A metric of the sums of its pieces over origins, shape (k, ...) to (...)."""
-    if metric == "hit_rate":
-        return metrics.hit_rate(sums[0], sums[1])
-    if metric == "pai":
-        return metrics.pai(sums[0], sums[1], sums[2] / sums[3])
-    if metric == "pei":
-        return metrics.pei(sums[0], sums[1])
-    if metric == "crps":
-        return np.asarray(sums[0] / sums[1], dtype=np.float64)
-    return metrics.log_score(sums[0], sums[1])
+_POOLED: dict[str, Callable[..., Floats]] = {
+    "hit_rate": metrics.hit_rate,
+    "pai": lambda hits, events, share, one: metrics.pai(hits, events, share / one),
+    "pei": metrics.pei,
+    "recapture_rate": metrics.recapture_rate,
+    "false_alarm_ratio": metrics.false_alarm_ratio,
+    "miss_rate": metrics.miss_rate,
+    "stability": metrics.jaccard,
+    "log_score": metrics.log_score,
+    "log_skill": metrics.log_score,
+    "full_log_skill": metrics.log_score,
+    "crps": lambda crps, one: np.asarray(crps / one, dtype=np.float64),
+}
 
 
 @dataclass(frozen=True)
@@ -70,13 +84,16 @@ class Tried:
     title : str
     parameters : dict
     seconds : float
-        Spent on fit and predict over all origins.
+        Spent on its forecasts.
+    counting : bool
+        Whether it only counts.
     """
 
     name: str
     title: str
     parameters: dict[str, Any]
     seconds: float
+    counting: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +106,21 @@ class Trial:
         One row a method, origin and fraction: ``method``, ``origin`` (first day of the period that was
         forecast), ``fraction``, ``events``, ``hits``, ``area_share`` (of the cells chosen), ``best_hits`` (of
         any choice of as much area), ``log_likelihood`` (Poisson, nats), ``log_gain`` (nats above the uniform map with
-        the same total), ``crps`` (reports, summed over cells) and, per incident, ``log_score`` (the
-        Poisson log score) and ``log_skill``.
+        the same total), ``full_gain`` (the same of the full predictive distribution), ``crps`` (reports, summed over
+        cells), ``chosen``, ``empty``, ``reported`` and ``missed`` (cells), ``shared`` and ``together`` (km2, with the
+        cells chosen one origin before), ``past_hits`` and ``past_events`` (in all that was known) and, per incident,
+        ``log_score`` (the Poisson log score) and ``log_skill``. The method ``"hindsight"`` is no forecast: see
+        `peelian.trials.hindsight`.
     methods : tuple of Tried
-        The first `CountMap` among them is the baseline.
-    baseline : str
-        Its name.
     splits : tuple of Split
+    scored : dict of str to Scored
+        The sums behind calibration, by method.
     cells : int
     frequency : str
     fractions : tuple of float
         The first one is what the verdict is about.
+    areas : tuple of float or None
+        In km2, where areas were asked for.
     gap : int
     level : float
     seed : int
@@ -110,15 +131,23 @@ class Trial:
 
     frame: pd.DataFrame
     methods: tuple[Tried, ...]
-    baseline: str
     splits: tuple[Split, ...]
+    scored: dict[str, Scored]
     cells: int
     frequency: str
     fractions: tuple[float, ...]
+    areas: tuple[float, ...] | None
     gap: int
     level: float
     seed: int
     block: int | None = None
+
+    @cached_property
+    def baseline(self) -> str:
+        """Name of the counting method with the highest PAI in this trial, by which the others are measured."""
+        counting = [m.name for m in self.methods if m.counting]
+        values = [self._value(name, "pai", self.fractions[0]) for name in counting]
+        return counting[int(np.nanargmax(values))] if np.isfinite(values).any() else counting[0]
 
     @cached_property
     def _resampler(self) -> Resampler:
@@ -127,33 +156,49 @@ class Trial:
     @cached_property
     def _by_key(self) -> dict[tuple[str, float], pd.DataFrame]:
         frame = self.frame.assign(one=1.0)
-        keys = [(method.name, fraction) for method in self.methods for fraction in self.fractions]
-        return {(m, f): frame[(frame["method"] == m) & (frame["fraction"] == f)] for m, f in keys}
+        groups = frame.groupby(["method", "fraction"], sort=False)
+        return {
+            (m, f): groups.get_group((m, f)) for m, f in product(frame["method"].unique(), self.fractions)
+        }
 
     def _pieces(self, method: str, metric: str, fraction: float) -> Floats:
         at = fraction if metric in AT_FRACTION else self.fractions[0]
         part = self._by_key[method, at]
         return part.loc[:, list(_PIECES[metric])].to_numpy(dtype=np.float64).T
 
+    def _value(self, method: str, metric: str, fraction: float) -> float:
+        return float(_POOLED[metric](*self._pieces(method, metric, fraction).sum(axis=1)))
+
     def score(self, method: str, metric: str, *, fraction: float = np.nan) -> Interval:
-        """One pooled score with its interval; `fraction` matters to hit rate, PAI and PEI only."""
+        """One pooled score with its interval; `fraction` matters to those of chosen places only."""
         pieces = self._pieces(method, metric, fraction)
-        found = self._resampler.interval(lambda sums: _pooled(metric, sums), pieces, level=self.level)
+        pooled = _POOLED[metric]
+        found = self._resampler.interval(lambda sums: pooled(*sums), pieces, level=self.level)
         # An interval that was stretched for few blocks may leave what the score can be.
         least, most = RANGES.get(metric, (-np.inf, np.inf))
         low, high = np.clip([found.low, found.high], least, most)  # what is not a number stays so
         return Interval(found.value, float(low), float(high))
 
+    def _paired(
+        self, methods: Sequence[str], other: str, metric: str, fraction: float
+    ) -> tuple[Callable[[Floats], Floats], Floats]:
+        """Differences of several methods from another as a statistic of sums, shape (k, ...), and its pieces."""
+        pieces = np.vstack([self._pieces(name, metric, fraction) for name in (other, *methods)])
+        k, pooled = len(_PIECES[metric]), _POOLED[metric]
+
+        def differences(sums: Floats) -> Floats:
+            base = pooled(*sums[:k])
+            return np.array([pooled(*sums[j * k : (j + 1) * k]) - base for j in range(1, len(methods) + 1)])
+
+        return differences, pieces
+
     def difference(
         self, method: str, other: str, metric: str, *, fraction: float = np.nan, level: float | None = None
     ) -> Interval:
         """Score of `method` less that of `other`, paired by origin. For CRPS less is better."""
-        pieces = np.vstack([self._pieces(name, metric, fraction) for name in (method, other)])
-        k = len(_PIECES[metric])
+        statistic, pieces = self._paired([method], other, metric, fraction)
         return self._resampler.interval(
-            lambda sums: _pooled(metric, sums[:k]) - _pooled(metric, sums[k:]),
-            pieces,
-            level=self.level if level is None else level,
+            lambda sums: statistic(sums)[0], pieces, level=self.level if level is None else level
         )
 
     def _questions(self, names: Sequence[str]) -> list[tuple[str, str, float]]:
@@ -166,21 +211,21 @@ class Trial:
     def summary(self) -> pd.DataFrame:
         """Pooled scores: ``method``, ``metric``, ``fraction`` (nan where none), ``value``, ``low``, ``high``."""
         rows = []
-        for name, metric, fraction in self._questions([m.name for m in self.methods]):
+        for name, metric, fraction in self._questions([*(m.name for m in self.methods), HINDSIGHT]):
             found = self.score(name, metric, fraction=fraction)
             rows.append((name, metric, fraction, found.value, found.low, found.high))
         return pd.DataFrame(rows, columns=["method", "metric", "fraction", "value", "low", "high"])
 
     def versus(self, baseline: str | None = None) -> pd.DataFrame:
-        """Paired differences of every other method from `baseline`, the count map when it is not given.
+        """Paired differences of every other method from `baseline`, the best counting when it is not given.
 
         Returns
         -------
         DataFrame
             ``method``, ``metric``, ``fraction``, ``difference``, ``low``, ``high``; each interval by itself,
-            not simultaneous. For CRPS a negative difference is better.
+            not simultaneous. For CRPS and the rates of misses and false alarms a negative difference is better.
         """
-        known = [m.name for m in self.methods]
+        known = [*(m.name for m in self.methods), HINDSIGHT]
         against = self.baseline if baseline is None else baseline
         if against not in known:
             msg = f"{against!r} was given as the baseline; the trial has {', '.join(known)}"
@@ -191,21 +236,66 @@ class Trial:
             rows.append((name, metric, fraction, found.value, found.low, found.high))
         return pd.DataFrame(rows, columns=["method", "metric", "fraction", "difference", "low", "high"])
 
+    def calibration(self, method: str) -> dict[str, Any]:
+        """Whether counts fell where a method said, summed over origins, as JSON has it.
+
+        Returns
+        -------
+        dict
+            ``pit`` (10 shares, 0.1 each when calibrated), ``observed_over_expected`` (by tenth of the expected reports,
+            from the lowest places to the highest) and ``coverage`` (by what and by level: ``observed``, ``expected``).
+        """
+        scored = self.scored[method]
+        cover = {
+            name: [
+                {"level": c.level, "observed": _finite(c.observed), "expected": _finite(c.expected)}
+                for c in coverage(scored.coverage[:, k].sum(axis=0))
+            ]
+            for k, name in enumerate(SPREADS)
+        }
+        return {
+            "pit": [_finite(v) for v in pit_histogram(scored.pit.sum(axis=0)).tolist()],
+            "observed_over_expected": [
+                _finite(v) for v in observed_over_expected(scored.deciles.sum(axis=0)).tolist()
+            ],
+            "coverage": cover,
+        }
+
+    @cached_property
+    def detectable(self) -> dict[str, float]:
+        """Smallest difference in PAI from counting that as much data could have shown, by challenger."""
+        at = self.fractions[0]
+        found = {}
+        for name in self._challengers:
+            statistic, pieces = self._paired([name], self.baseline, "pai", at)
+            error = self._resampler.standard_error(statistic, pieces)
+            found[name] = detectable_difference(
+                float(error[0]), level=self.level, freedom=self._resampler.freedom
+            )
+        return found
+
+    @cached_property
+    def _challengers(self) -> list[str]:
+        return [m.name for m in self.methods if not m.counting]
+
     @cached_property
     def verdict(self) -> Verdict:
-        """By PAI at the first fraction, against the count map; the rules are in `peelian.trials.verdict`."""
+        """By PAI at the first fraction, against the best counting; the rules are in `peelian.trials.verdict`."""
         at = self.fractions[0]
-        challengers = [m for m in self.methods if m.name != self.baseline]
-        level = simultaneous(self.level, len(challengers))
+        titles = {m.name: m.title for m in self.methods}
+        together: list[Interval] = []
+        if self._challengers:
+            statistic, pieces = self._paired(self._challengers, self.baseline, "pai", at)
+            together = self._resampler.simultaneous(statistic, pieces, level=self.level)
         comparisons = [
             Comparison(
-                m.name,
-                m.title,
-                self.difference(m.name, self.baseline, "pai", fraction=at, level=level),
-                *(self.score(name, "pai", fraction=at).value for name in (m.name, self.baseline)),
-                *(self.score(name, "hit_rate", fraction=at).value for name in (m.name, self.baseline)),
+                name,
+                titles[name],
+                difference,
+                *(self._value(n, "pai", at) for n in (name, self.baseline)),
+                *(self._value(n, "hit_rate", at) for n in (name, self.baseline)),
             )
-            for m in challengers
+            for name, difference in zip(self._challengers, together, strict=True)
         ]
         return judge(
             comparisons,
@@ -230,18 +320,22 @@ class Trial:
 
     def to_dict(self) -> dict[str, Any]:
         """The whole result as JSON has it; ``to`` is the day after the last one."""
+        hindsight = self.summary[self.summary["method"] == HINDSIGHT]
         return {
             "origins": len(self.splits),
             "events": self.events,
             "cells": self.cells,
             "fractions": list(self.fractions),
+            "areas_km2": None if self.areas is None else list(self.areas),
             "period": self.frequency,
             "from": str(self.splits[0].test.start),
             "to": str(self.splits[-1].test.end),
             "gap": self.gap,
             "level": self.level,
             "seed": self.seed,
+            "baseline": self.baseline,
             "methods": [self._method_dict(method) for method in self.methods],
+            "hindsight": {"scores": _nested(hindsight, "value")},
             "verdict": self.verdict.to_dict(),
         }
 
@@ -251,9 +345,12 @@ class Trial:
         return {
             "name": method.name,
             "title": method.title,
+            "counting": method.counting,
             "parameters": method.parameters,
             "scores": _nested(rows, "value"),
             "versus_counts": _nested(compared[compared["metric"].isin(COMPARED)], "difference"),
+            "detectable": _finite(self.detectable.get(method.name, np.nan)),
+            "calibration": self.calibration(method.name),
             "seconds": round(method.seconds, 3),
         }
 
@@ -262,195 +359,16 @@ class Trial:
         return self.versus()
 
 
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
 def _nested(rows: pd.DataFrame, name: str) -> dict[str, Any]:
-    """Metric, then fraction where it has one, then the interval."""
+    """By metric the interval, at the first fraction, and where it has fractions, those of each ``by_fraction``."""
     nested: dict[str, Any] = {}
     for metric, fraction, value, low, high in rows.drop(columns="method").itertuples(index=False):
         found = Interval(value, low, high).to_dict(name)
-        if np.isnan(fraction):
-            nested[metric] = found
-        else:
-            nested.setdefault(metric, {})[str(fraction)] = found
+        told = nested.setdefault(metric, dict(found))
+        if not np.isnan(fraction):
+            told.setdefault("by_fraction", {})[str(fraction)] = found
     return nested
-
-
-def forecast_at(method: Method, counts: Counts, split: Split) -> Surface:
-    """The map that `method` gives at an origin: a fresh clone learns from the periods before it and no others."""
-    return clone(method).fit(counts[: split.train_end]).predict(split.test)  # type: ignore[no-any-return]
-
-
-def _score(
-    methods: Sequence[Method],
-    past: Counts,
-    split: Split,
-    observed: npt.NDArray[np.int64],
-    fractions: tuple[float, ...],
-) -> tuple[list[tuple[float, ...]], list[float]]:
-    """All methods at one origin: a row each fraction, in order, and the seconds each method took.
-
-    It is given the past and the one period that is scored, so that nothing later can reach it.
-    """
-    area = past.grid.area
-    total = float(area.sum())
-    rows: list[tuple[float, ...]] = []
-    seconds = []
-    best: dict[float, int] = {}
-    for method in methods:
-        start = time.perf_counter()
-        surface = forecast_at(method, past, split)
-        seconds.append(time.perf_counter() - start)
-        likelihood = metrics.log_likelihood(observed, surface.mean)
-        even = metrics.log_likelihood(observed, metrics.uniform_map(surface.mean, area))
-        crps = metrics.crps(observed, surface.mean, surface.cell_size)
-        for fraction in fractions:
-            chosen = surface.top(fraction=fraction)
-            taken = float(area[chosen].sum())
-            # One cell is always chosen, even where it is more than the fraction.
-            limit = max(total * fraction, taken)
-            if limit not in best:
-                best[limit] = metrics.best_hits(observed, area, limit)
-            hits = float(observed[chosen].sum())
-            row = (fraction, float(observed.sum()), hits, taken / total, float(best[limit]))
-            rows.append((*row, likelihood, likelihood - even, crps))
-    return rows, seconds
-
-
-def _run(
-    tasks: list[tuple[Any, ...]], executor: Executor | None, progress: Progress | None
-) -> list[tuple[list[tuple[float, ...]], list[float]]]:
-    """Results in the order of the tasks, whoever did them and in whatever order."""
-    tell = progress or (lambda done, total: None)
-    tell(0, len(tasks))
-    if executor is None:
-        results = []
-        for i, task in enumerate(tasks):
-            results.append(_score(*task))
-            tell(i + 1, len(tasks))
-        return results
-    futures: list[Future[Any]] = [executor.submit(_score, *task) for task in tasks]
-    try:
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            tell(done, len(tasks))
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
-    return [future.result() for future in futures]
-
-
-def _labels(methods: Sequence[Method]) -> list[tuple[str, str]]:
-    """A name and a title for each, numbered from the second of the same class on."""
-    seen: dict[str, int] = {}
-    labels = []
-    for method in methods:
-        n = seen[method.name] = seen.get(method.name, 0) + 1
-        suffix = "" if n == 1 else f"#{n}"
-        labels.append((method.name + suffix, method.title + suffix))
-    return labels
-
-
-def _checked(methods: Sequence[Method], fractions: Sequence[float], level: float) -> tuple[float, ...]:
-    if not any(isinstance(m, CountMap) for m in methods):
-        given = ", ".join(m.name for m in methods) or "none"
-        msg = f"the methods {given} were given; every trial needs a count map to measure them by"
-        raise UsageError(msg, hint="run_trial(counts, [CountMap(), ...])")
-    kept = tuple(float(f) for f in fractions)
-    if not kept or len(set(kept)) < len(kept) or not all(0 < f <= 1 for f in kept):
-        msg = f"the fractions {list(fractions)} were given; expected different shares of the area, above 0 up to 1"
-        raise UsageError(msg, hint="write 1 % as 0.01")
-    if not 0 < level < 1:
-        msg = f"a level of {level} was given; expected a share between 0 and 1"
-        raise UsageError(msg, hint="level=0.95")
-    return kept
-
-
-def run_trial(
-    counts: Counts,
-    methods: Sequence[Method],
-    *,
-    origins: int = 52,
-    fractions: Sequence[float] = (0.01, 0.05),
-    gap: int = 0,
-    level: float = 0.95,
-    seed: int = 0,
-    first: Day | None = None,
-    last: Day | None = None,
-    block: int | None = None,
-    executor: Executor | None = None,
-    progress: Progress | None = None,
-) -> Trial:
-    """Try methods against the count map, period after period.
-
-    Parameters
-    ----------
-    counts : Counts
-    methods : sequence of Method
-        One of them a `CountMap`, by which the others are measured. They are cloned, never changed.
-    origins : int
-        How many of the latest periods are forecast.
-    fractions : sequence of float
-        Shares of the area at which places are chosen. The verdict is about the first: choose it before you
-        look.
-    gap : int
-        Periods before each forecast that are not known yet.
-    level : float
-        Of the intervals; for the verdict, of all of them at once.
-    seed : int
-        Of the bootstrap.
-    first, last : date, optional
-        Bounds of the periods that are forecast, ``[first, last)``.
-    block : int, optional
-        Periods in a block of the bootstrap; `peelian.trials.bootstrap.default_block` when it is not given.
-    executor : concurrent.futures.Executor, optional
-        Who does the work, an origin a task. The scores are the same bytes whoever does it.
-    progress : callable, optional
-        Called with how many origins are done and how many there are.
-
-    Raises
-    ------
-    NotEnoughDataError
-        Too few periods for the origins, or nothing was reported in those that were forecast.
-    UsageError
-        No count map is among the methods, or a setting is off.
-    """
-    kept = _checked(methods, fractions, level)
-    splits = rolling_origins(counts.periods, origins=origins, gap=gap, first=first, last=last)
-    if not any(counts.column(split.index).any() for split in splits):
-        msg = (
-            f"0 incidents were reported in the {len(splits)} periods to forecast, {splits[0].test.start} up to "
-            f"{splits[-1].test.end}; expected at least one to score by"
-        )
-        raise NotEnoughDataError(msg, hint="use more origins, longer periods or another category")
-    labels = _labels(methods)
-    tasks = [(tuple(methods), counts[: s.train_end], s, counts.column(s.index), kept) for s in splits]
-    results = _run(tasks, executor, progress)
-    seconds = np.sum([spent for _, spent in results], axis=0)
-    tried = tuple(
-        Tried(*label, parameters=dict(method.get_params()), seconds=float(spent))
-        for label, method, spent in zip(labels, methods, seconds, strict=True)
-    )
-    baseline = next(t.name for t, m in zip(tried, methods, strict=True) if isinstance(m, CountMap))
-    frame = _frame([t.name for t in tried], splits, kept, [rows for rows, _ in results])
-    frequency = str(counts.periods.frequency)
-    return Trial(
-        frame, tried, baseline, tuple(splits), len(counts.grid), frequency, kept, gap, level, seed, block
-    )
-
-
-def _frame(
-    names: list[str],
-    splits: Sequence[Split],
-    fractions: tuple[float, ...],
-    results: list[list[tuple[float, ...]]],
-) -> pd.DataFrame:
-    columns = ["fraction", "events", "hits", "area_share", "best_hits", "log_likelihood", "log_gain", "crps"]
-    frame = pd.DataFrame([row for rows in results for row in rows], columns=columns)
-    starts = np.array([split.test.start for split in splits], dtype="datetime64[s]")
-    frame.insert(0, "method", np.tile(np.repeat(np.array(names, dtype=object), len(fractions)), len(splits)))
-    frame.insert(1, "origin", np.repeat(starts, len(names) * len(fractions)))
-    whole = ["events", "hits", "best_hits"]
-    frame[whole] = frame[whole].astype(np.int64)
-    frame["log_score"] = metrics.log_score(frame["log_likelihood"].to_numpy(), frame["events"].to_numpy())
-    frame["log_skill"] = metrics.log_score(frame["log_gain"].to_numpy(), frame["events"].to_numpy())
-    return frame
