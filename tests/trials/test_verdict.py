@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.trials import Interval, Verdict, judge
-from peelian.trials.verdict import SMALLEST, Comparison, simultaneous
+from peelian.trials.verdict import SMALLEST, Comparison, best_counting, simultaneous
 
 
 def against(name, difference, low, high):
@@ -21,9 +23,15 @@ def against(name, difference, low, high):
     )
 
 
-def verdict(*comparisons):
+def verdict(*comparisons, **options):
     return judge(
-        comparisons, baseline="count_map", fraction=0.01, level=0.95, over="52 weeks, A to B", events=900
+        comparisons,
+        baseline="count_map",
+        fraction=0.01,
+        level=0.95,
+        over="52 weeks, A to B",
+        events=900,
+        **options,
     )
 
 
@@ -119,6 +127,8 @@ def test_to_dict_is_json():
         "low",
         "high",
         "level",
+        "detectable",
+        "hindsight",
     ]
 
 
@@ -159,3 +169,68 @@ def test_few_reports_tell_nothing():
         )
         assert found.status == status
     assert np.isnan(judge([clear], baseline="c", fraction=0.01, level=0.95, over="o", events=8).difference)
+
+
+def test_the_best_of_the_counting_methods_is_the_one_to_beat():
+    assert best_counting({"count_map": 6.1, "decayed_counts": 6.4, "kernel": 6.2}) == "decayed_counts"
+    assert best_counting({"count_map": 6.1, "decayed_counts": 6.1}) == "count_map"
+    assert best_counting({"count_map": math.nan, "decayed_counts": 0.0}) == "decayed_counts"
+    assert best_counting({"count_map": math.nan}) == "count_map"
+
+
+def test_counting_is_called_by_its_title():
+    found = verdict(
+        against("a", 2.0, -0.5, 3.5), against("b", 1.0, -0.5, 3.5), baseline_title="Counts with decay"
+    )
+    assert (
+        "a (of the 2 methods tried against counting (counts with decay), the one with the highest PAI)"
+        in found.text
+    )
+    assert "10.0 were in that of counting (counts with decay). " in found.text
+    assert found.text.endswith("The interval includes zero: counting (counts with decay) is what is used.")
+    assert "count map" not in found.text
+    assert verdict(baseline_title="Counts with decay").text == (
+        "Nothing but counting (counts with decay) was tried over 52 weeks, A to B: counting (counts with decay) is "
+        "what is used."
+    )
+
+
+def test_power_and_hindsight_are_said_before_what_follows():
+    found = verdict(against("kernel_density", 0.5, -0.4, 1.4), detectable=1.23, hindsight=12.5)
+    assert (found.detectable, found.hindsight) == (1.23, 12.5)
+    assert found.text.endswith(
+        "(95 % interval: -0.40 to +1.40). With 52 weeks and 900 reports, a difference in PAI below 1.2 could not have "
+        "been told from chance with any certainty: fewer than 80 of 100 such trials would have shown it. Counts that "
+        "know the future as well, as no forecast can, come to a PAI of 12.50. The interval includes zero: the count "
+        "map is what is used."
+    )
+    assert (found.to_dict()["detectable"], found.to_dict()["hindsight"]) == (1.23, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"), [(0.5, 3.5, "better"), (-1.0, 5.0, "no better"), (-5.0, -1.0, "worse")]
+)
+def test_what_follows_is_one_clause_at_the_end_that_pages_may_cut(low, high, status):
+    found = verdict(against("kernel_density", (low + high) / 2, low, high), detectable=1.2, hindsight=12.5)
+    assert found.status == status
+    cut = re.sub(r":\s[^:]*\bis what is used\.\s*$", ".", found.text)
+    assert "is what is used" not in cut
+    assert "12.50. " in cut
+
+
+def test_the_power_is_that_of_the_challenger_that_the_text_speaks_of():
+    a = replace(against("a", 5.0, 0.1, 9.0), detectable=7.0)
+    b = replace(against("b", 3.0, 1.0, 5.0), detectable=3.0)
+    found = verdict(a, b)
+    assert (found.method, found.detectable) == ("b", 3.0)
+    assert "a difference in PAI below 3 could" in found.text
+    assert verdict(a, b, detectable=4.0).detectable == 4.0
+
+
+def test_without_power_or_hindsight_nothing_is_said_of_them():
+    found = verdict(against("a", 0.5, -0.4, 1.4))
+    assert "certainty" not in found.text
+    assert "future" not in found.text
+    assert (found.to_dict()["detectable"], found.to_dict()["hindsight"]) == (None, None)
+    few = judge([], baseline="c", fraction=0.01, level=0.95, over="o", events=8, hindsight=3.0)
+    assert few.hindsight == 3.0

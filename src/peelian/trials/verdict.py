@@ -7,44 +7,52 @@ The metric and the area are fixed before the trial, and so are the rules:
 - *worse* — every challenger's interval lies below zero as a whole.
 - *no better* — all else, too little data (fewer than 50 reports) and differences of mere rounding included.
 
-In the last two the count map is what is used. The intervals are simultaneous: with k challengers each has the
-level 1 - (1 - level) / k (Bonferroni), so that trying many methods doesn't make one of them win by luck.
+In the last two counting is what is used. Where several methods of counting were tried, it is the best of them, the one
+with the highest PAI in the trial (`best_counting`), that challengers are measured against and that is used where none
+is better. That is conservative: part of why it was highest is luck, which the challengers have to beat as well.
+
+The intervals are simultaneous, so that trying many methods doesn't make one of them win by luck: either by the largest
+deviation of joint draws (`Resampler.simultaneous`), or each with the level 1 - (1 - level) / k (Bonferroni), which is
+wider where challengers resemble each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from peelian.trials.bootstrap import Interval
+from peelian.trials.power import power_text
 
-__all__ = ["FEWEST_EVENTS", "Comparison", "Status", "Verdict", "judge", "simultaneous"]
+__all__ = ["FEWEST_EVENTS", "Comparison", "Status", "Verdict", "best_counting", "judge", "simultaneous"]
 
 FEWEST_EVENTS = 50
 """With fewer reports in all tried periods nothing is called better or worse: a bootstrap of so few says little."""
 SMALLEST = 1e-6
-"""A difference below this share of the count map's PAI is rounding, not a difference."""
+"""A difference below this share of counting's PAI is rounding, not a difference."""
 
 Status: TypeAlias = Literal["better", "no better", "worse"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One challenger against the count map.
+    """One challenger against counting.
 
     Parameters
     ----------
     name, title : str
         The challenger's.
     difference : Interval
-        Its PAI less that of the count map, with the simultaneous interval.
+        Its PAI less that of counting, with the simultaneous interval.
     value, baseline : float
-        PAI of the challenger and of the count map.
+        PAI of the challenger and of counting.
     held, baseline_held : float
         Hit rates, 0 to 1: the share of the reports that were in the places ranked highest.
+    detectable : float, optional
+        Smallest difference that the trial could have shown of it, as of `detectable_difference`.
     """
 
     name: str
@@ -54,6 +62,7 @@ class Comparison:
     baseline: float
     held: float
     baseline_held: float
+    detectable: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class Verdict:
     Parameters
     ----------
     status : {"better", "no better", "worse"}
-        Of the challengers, against the count map.
+        Of the challengers, against counting.
     method : str
         Name of the method to use.
     text : str
@@ -75,6 +84,10 @@ class Verdict:
         Of the challenger that the text speaks of; not a number where there is none or too little data.
     level : float
         Simultaneous level of the interval.
+    detectable : float
+        Smallest difference that the trial could have shown; not a number where that is not known.
+    hindsight : float
+        The metric of counts that know the future as well; not a number where it was not taken.
     """
 
     status: Status
@@ -86,6 +99,8 @@ class Verdict:
     low: float
     high: float
     level: float
+    detectable: float = np.nan
+    hindsight: float = np.nan
 
     def to_dict(self) -> dict[str, str | float | None]:
         """As JSON has it: what is no finite number is None."""
@@ -97,7 +112,22 @@ class Verdict:
             "fraction": self.fraction,
             **Interval(self.difference, self.low, self.high).to_dict("difference"),
             "level": self.level,
+            "detectable": float(self.detectable) if np.isfinite(self.detectable) else None,
+            "hindsight": float(self.hindsight) if np.isfinite(self.hindsight) else None,
         }
+
+
+def best_counting(scores: Mapping[str, float]) -> str:
+    """Name of the counting method that challengers have to beat: the one with the highest score, of ties the first.
+
+    Parameters
+    ----------
+    scores : mapping of str to float
+        Pooled PAI of each counting method at the area of the verdict, at least one.
+    """
+    names = list(scores)
+    values = np.array([scores[name] for name in names], dtype=np.float64)
+    return names[int(np.argmax(np.where(np.isnan(values), -np.inf, values)))]
 
 
 def simultaneous(level: float, k: int) -> float:
@@ -106,16 +136,25 @@ def simultaneous(level: float, k: int) -> float:
 
 
 def judge(
-    comparisons: Sequence[Comparison], *, baseline: str, fraction: float, level: float, over: str, events: int
+    comparisons: Sequence[Comparison],
+    *,
+    baseline: str,
+    fraction: float,
+    level: float,
+    over: str,
+    events: int,
+    baseline_title: str | None = None,
+    detectable: float | None = None,
+    hindsight: float | None = None,
 ) -> Verdict:
     """Judge the challengers by the rules of this module.
 
     Parameters
     ----------
     comparisons : sequence of Comparison
-        With simultaneous intervals; may be empty.
+        With simultaneous intervals; may be empty. Other counting methods than `baseline` are none of them.
     baseline : str
-        Name of the count map.
+        Name of the counting method that they are measured against, as of `best_counting`.
     fraction : float
         Share of the area.
     level : float
@@ -124,46 +163,92 @@ def judge(
         What it was tried on, such as ``"52 weeks, 2017-01-02 to 2017-12-31"``.
     events : int
         Reports in it.
+    baseline_title : str, optional
+        Its title, where it is not the count map.
+    detectable : float, optional
+        Smallest difference that the trial could have shown, as of `detectable_difference`. Where it is not given, that
+        of the comparison that the text speaks of.
+    hindsight : float, optional
+        PAI of counts that know the future as well (`peelian.trials.hindsight`).
     """
+    counting = "the count map" if baseline_title is None else f"counting ({_lowered(baseline_title)})"
+    known = np.nan if hindsight is None else hindsight
+
+    def settled(text: str) -> Verdict:
+        nothing = (np.nan, np.nan, np.nan)
+        return Verdict(
+            "no better", baseline, text, "pai", fraction, *nothing, level, _or_nan(detectable), known
+        )
+
     if not comparisons:
-        text = f"Nothing but the count map was tried over {over}: the count map is what is used."
-        return Verdict("no better", baseline, text, "pai", fraction, np.nan, np.nan, np.nan, level)
+        return settled(f"Nothing but {counting} was tried over {over}: {counting} is what is used.")
     if events < FEWEST_EVENTS:
-        text = (
+        return settled(
             f"Over {over} there were {events} reports, fewer than the {FEWEST_EVENTS} that it takes to tell methods "
-            "apart: the count map is what is used."
+            f"apart: {counting} is what is used."
         )
-        return Verdict("no better", baseline, text, "pai", fraction, np.nan, np.nan, np.nan, level)
-    winners = [c for c in comparisons if c.difference.low > SMALLEST * max(c.baseline, 1.0)]
-    status: Status
-    if winners:
-        status, told = "better", max(winners, key=lambda c: c.difference.low)
-    else:
-        told = max(comparisons, key=lambda c: c.difference.value)
-        status = (
-            "worse"
-            if all(c.difference.high < -SMALLEST * max(c.baseline, 1.0) for c in comparisons)
-            else "no better"
-        )
-    text = _text(told, status, len(comparisons), fraction=fraction, level=level, over=over)
+    status, told = _found(comparisons)
+    d = told.difference
+    shown = told.detectable if detectable is None else detectable
+    text = _text(
+        told, status, len(comparisons), fraction=fraction, level=level, over=over, counting=counting,
+        beside=_beside(shown, known, over=over, events=events),
+    )  # fmt: skip
     method = told.name if status == "better" else baseline
-    d = told.difference
-    return Verdict(status, method, text, "pai", fraction, d.value, d.low, d.high, level)
+    return Verdict(status, method, text, "pai", fraction, d.value, d.low, d.high, level, shown, known)
 
 
-def _text(told: Comparison, status: Status, k: int, *, fraction: float, level: float, over: str) -> str:
-    d = told.difference
-    title = told.title[:1].lower() + told.title[1:]
-    chosen_by = "whose interval has the highest lower end" if status == "better" else "with the highest PAI"
-    which = (
-        title if k == 1 else f"{title} (of the {k} methods tried against the count map, the one {chosen_by})"
+def _found(comparisons: Sequence[Comparison]) -> tuple[Status, Comparison]:
+    """The status, and the challenger to speak of."""
+    winners = [c for c in comparisons if c.difference.low > SMALLEST * max(c.baseline, 1.0)]
+    if winners:
+        return "better", max(winners, key=lambda c: c.difference.low)
+    told = max(comparisons, key=lambda c: c.difference.value)
+    worse = all(c.difference.high < -SMALLEST * max(c.baseline, 1.0) for c in comparisons)
+    return "worse" if worse else "no better", told
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _lowered(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _beside(detectable: float, hindsight: float, *, over: str, events: int) -> str:
+    """What is said beside the numbers, a space at the end of each sentence."""
+    power = power_text(detectable, over=over.partition(",")[0], events=events)
+    room = (
+        f"Counts that know the future as well, as no forecast can, come to a PAI of {hindsight:.2f}."
+        if np.isfinite(hindsight)
+        else ""
     )
+    return "".join(f"{sentence} " for sentence in (power, room) if sentence)
+
+
+def _text(
+    told: Comparison,
+    status: Status,
+    k: int,
+    *,
+    fraction: float,
+    level: float,
+    over: str,
+    counting: str,
+    beside: str,
+) -> str:
+    d = told.difference
+    title = _lowered(told.title)
+    chosen_by = "whose interval has the highest lower end" if status == "better" else "with the highest PAI"
+    which = title if k == 1 else f"{title} (of the {k} methods tried against {counting}, the one {chosen_by})"
     held = (
         f"Over {over}, {100 * told.held:.1f} of every 100 reported incidents were in the {100 * fraction:g} % of the "
-        f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of the count map. "
+        f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of {counting}. "
     )
+    used = f"{counting} is what is used."
     if not (np.isfinite(d.low) and np.isfinite(d.high)):
-        return held + "That is too little data to tell whether it is better: the count map is what is used."
+        return held + f"That is too little data to tell whether it is better: {used}"
     among = "" if k == 1 else f" for all {k} at once"
     numbers = (
         f"Its PAI is {told.value:.2f} against {told.baseline:.2f}, a difference of {d.value:+.2f} "
@@ -171,9 +256,9 @@ def _text(told: Comparison, status: Status, k: int, *, fraction: float, level: f
     )
     ends: dict[Status, str] = {
         "better": f"The whole interval is above zero: {title} is what is used.",
-        "worse": "The whole interval is below zero: the count map is what is used.",
-        "no better": "That does not show it to be better: the count map is what is used.",
+        "worse": f"The whole interval is below zero: {used}",
+        "no better": f"That does not show it to be better: {used}",
     }
     if status == "no better" and d.low <= 0 <= d.high:
-        return held + numbers + "The interval includes zero: the count map is what is used."
-    return held + numbers + ends[status]
+        return held + numbers + beside + f"The interval includes zero: {used}"
+    return held + numbers + beside + ends[status]
