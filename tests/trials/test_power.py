@@ -61,6 +61,31 @@ def test_trials_with_a_difference_of_that_size_show_it_four_times_in_five():
     assert half / worlds < 0.5
 
 
+def test_of_several_intervals_at_once_a_true_difference_has_to_be_larger():
+    """Ten challengers: the first has the difference that is told, and is shown to have it four times in five."""
+    rng = np.random.default_rng(3)
+    n, worlds = 52, 200
+    resampler = Resampler(n, draws=999)
+
+    def means(sums):
+        return sums[1:] / sums[0]
+
+    def together(shift):
+        pieces = np.vstack([np.ones(n), rng.normal(0, 2.0, (10, n))])
+        pieces[1] += shift
+        return pieces, resampler.simultaneous(means, pieces, level=0.95)[0]
+
+    away = []
+    for _ in range(60):
+        pieces, first = together(0.0)
+        error = float(resampler.standard_error(means, pieces)[0])
+        half = (first.high - first.low) / 2
+        away.append(detectable_difference(error, freedom=resampler.freedom, half=half))
+        assert away[-1] > detectable_difference(error, freedom=resampler.freedom)
+    shown = sum(together(float(np.median(away)))[1].low > 0 for _ in range(worlds))
+    assert shown / worlds == pytest.approx(0.8, abs=0.09)
+
+
 def test_in_words():
     assert power_text(0.8963, over="52 weeks", events=1812) == (
         "With 52 weeks and 1,812 reports, a difference in PAI below 0.9 could not have been told from chance with any "

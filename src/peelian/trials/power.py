@@ -19,7 +19,12 @@ POWER = 0.8
 
 
 def detectable_difference(
-    error: float, *, level: float = 0.95, power: float = POWER, freedom: float = np.inf
+    error: float,
+    *,
+    level: float = 0.95,
+    power: float = POWER,
+    freedom: float = np.inf,
+    half: float | None = None,
 ) -> float:
     """Smallest true difference whose interval lies above zero in a share `power` of trials like this one.
 
@@ -28,10 +33,13 @@ def detectable_difference(
     error : float
         Standard error of the paired difference, such as `Resampler.standard_error`.
     level : float
-        Of the two-sided interval. For one of several intervals that hold at once, the level of that one.
+        Of the two-sided interval.
     power : float
     freedom : float
         Degrees of freedom of the error, such as `Resampler.freedom`; infinite is normal.
+    half : float, optional
+        Half the width of the interval, where that is known. To be given for one of several intervals that hold at once
+        (`Resampler.simultaneous`), which reach further than one by itself at `level`.
 
     Returns
     -------
@@ -52,8 +60,8 @@ def detectable_difference(
     if not 0 < level < 1 or not 0.5 <= power < 1 or not freedom > 0:
         msg = f"a level of {level}, a power of {power} and {freedom} degrees of freedom were given"
         raise UsageError(msg, hint="level=0.95, power=0.8, and more than one block of origins")
-    reach = stats.t.ppf((1 + level) / 2, freedom) + stats.t.ppf(power, freedom)
-    return float(reach * error)
+    shown_from = stats.t.ppf((1 + level) / 2, freedom) * error if half is None else half
+    return float(shown_from + stats.t.ppf(power, freedom) * error)
 
 
 def power_text(
