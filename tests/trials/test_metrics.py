@@ -133,6 +133,7 @@ def test_every_metric_says_which_way_is_better():
         "log_score",
         "log_skill",
         "full_log_score",
+        "full_log_skill",
     }
     assert {m for m, higher in metrics.HIGHER_IS_BETTER.items() if not higher} == lower
 

@@ -46,6 +46,7 @@ HIGHER_IS_BETTER = {
     "log_score": True,
     "log_skill": True,
     "full_log_score": True,
+    "full_log_skill": True,
     "crps": False,
 }
 """Every score, and whether more of it is better. Stability (`jaccard`) is none: a map may be stable and wrong."""
@@ -302,7 +303,8 @@ def log_score(log_likelihoods: npt.ArrayLike, events: npt.ArrayLike) -> Floats:
     """Log score: mean `log_likelihood` in nats per incident; a skill where a reference's were taken off.
 
     Of Poisson likelihoods it scores the means alone (``log_score``); of negative binomial ones the full predictive
-    distribution of each cell, with how far counts scatter about their means (``full_log_score``).
+    distribution of each cell, with how far counts scatter about their means (``full_log_score`` and
+    ``full_log_skill``).
 
     References
     ----------
