@@ -51,7 +51,7 @@ def test_pit_is_the_mean_of_the_papers_conditional_distributions(cells, size, bi
     for x, m, w in cells:
         low, high = law_of(m, size).cdf(x - 1), law_of(m, size).cdf(x)
         at = [
-            0.0 if u <= low else 1.0 if u >= high else (u - low) / (high - low)
+            1.0 if u >= high else 0.0 if u <= low else (u - low) / (high - low)
             for u in np.arange(bins + 1) / bins
         ]
         expected += w * np.diff(at)

@@ -19,7 +19,7 @@ from peelian.trials.calibration import coverage, observed_over_expected, pit_his
 from peelian.trials.power import detectable_difference
 from peelian.trials.scoring import SPREADS, Scored
 from peelian.trials.splits import Split
-from peelian.trials.verdict import Comparison, Verdict, judge
+from peelian.trials.verdict import Comparison, Verdict, best_counting, judge
 
 __all__ = ["HINDSIGHT", "Trial", "Tried"]
 
@@ -146,8 +146,7 @@ class Trial:
     def baseline(self) -> str:
         """Name of the counting method with the highest PAI in this trial, by which the others are measured."""
         counting = [m.name for m in self.methods if m.counting]
-        values = [self._value(name, "pai", self.fractions[0]) for name in counting]
-        return counting[int(np.nanargmax(values))] if np.isfinite(values).any() else counting[0]
+        return best_counting({name: self._value(name, "pai", self.fractions[0]) for name in counting})
 
     @cached_property
     def _resampler(self) -> Resampler:
@@ -292,18 +291,23 @@ class Trial:
                 name,
                 titles[name],
                 difference,
-                *(self._value(n, "pai", at) for n in (name, self.baseline)),
-                *(self._value(n, "hit_rate", at) for n in (name, self.baseline)),
+                value=self._value(name, "pai", at),
+                baseline=self._value(self.baseline, "pai", at),
+                held=self._value(name, "hit_rate", at),
+                baseline_held=self._value(self.baseline, "hit_rate", at),
+                detectable=self.detectable[name],
             )
             for name, difference in zip(self._challengers, together, strict=True)
         ]
         return judge(
             comparisons,
             baseline=self.baseline,
+            baseline_title=None if self.baseline == "count_map" else titles[self.baseline],
             fraction=at,
             level=self.level,
             over=self._over,
             events=self.events,
+            hindsight=self._value(HINDSIGHT, "pai", at),
         )
 
     @property
