@@ -152,6 +152,20 @@ def test_too_little_to_learn_from_gives_a_smooth_map():
     assert method.weights_.sum() == pytest.approx(0.9)
 
 
+def test_decades_without_a_report_give_a_map_all_the_same():
+    counts = example_counts(events=1, points=False)
+    months = Frequency.parse("1mo")
+    periods = Periods(months.edges(np.datetime64("1950-01-01"), 900), months)
+    dense = np.zeros((120, 900), dtype=np.int64)
+    dense[5, :3] = 4
+    method = learned(KernelMixture(), Counts(counts.grid, periods, sparse.csc_array(dense)))
+    method.weights_, method.even_ = np.full(method.weights_.shape, 0.9 / method.weights_.size), 0.1
+    method._update(Counts(counts.grid, periods, sparse.csc_array(dense)))
+    mean = method._mean(periods.following()[0])
+    assert np.all(np.isfinite(mean) & (mean > 0))
+    assert np.argmax(mean) == 5
+
+
 def test_terms_sum_to_the_mean_and_speak_plainly():
     counts = example_counts(periods=120)
     method = KernelMixture().fit(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numba
@@ -27,15 +28,19 @@ __all__ = ["KernelMixture", "mixture_weights"]
 
 Floats = npt.NDArray[np.float64]
 
-HALF_LIVES = ("4w", "13w", "52w", None)
+HALF_LIVES = ("2w", "8w", "26w", "104w", None)
 
-WORDS = {
-    "4w": "in the last weeks",
-    "13w": "in the last months",
-    "52w": "in the last years",
+AGES = {
+    "2w": "in the last weeks and months",
+    "8w": "in the last weeks and months",
+    "26w": "in the last years",
+    "104w": "in the last years",
     None: "on record",
 }
 """What a half-life is called: half of the weight is younger than it."""
+
+NEAR = 250.0
+"""Metres: scales up to it are told together as near, wider ones as the neighbourhood."""
 
 NARROWEST = 75.0
 """Metres, or half a cell if that is more. The next scale is always twice as wide; the first is the cell itself."""
@@ -138,40 +143,52 @@ class KernelMixture(Method):
         self.weights_, self.even_ = found[:-1].reshape(kinds), float(found[-1])
 
     def _update(self, counts: Counts) -> None:
-        grid = counts.grid
         self.rate_ = reports_a_day(counts, self.level_)
-        self.parts_ = {
-            (s, h): self.weights_[s, h] * _share(counts, self.scales_[s], HALF_LIVES[h])
-            for s, h in zip(*np.nonzero(self.weights_), strict=True)
-        }
-        self.flat_ = self.even_ * grid.area / grid.area.sum()
+        self.nodes_, self.cells_ = {}, {}
+        self.added_ = 0.0
+        for h, half_life in enumerate(HALF_LIVES):
+            weight = decay(counts.periods, half_life)
+            among = float(weight @ counts.by_period)
+            # Decades without a report leave nothing of a weight.
+            weight = weight / among if among > 0 else np.full(weight.size, 1 / counts.total)
+            if self.weights_[0, h] > 0:
+                self.cells_[h] = np.asarray(counts.matrix @ weight, dtype=np.float64)
+            if np.any(self.weights_[1:, h] > 0):
+                self.nodes_[h], self.added_ = binned(counts, weight)
+        everything = range(len(HALF_LIVES))
+        parts = [self._part(counts.grid, s, everything) for s in range(len(self.scales_))]
+        self.share_: Floats = sum(parts, self.even_ * counts.grid.area / counts.grid.area.sum())
+
+    def _part(self, grid: Grid, s: int, half_lives: Iterable[int]) -> Floats:
+        """What one scale gives each cell as a share of all expected reports: smoothing is linear, so it takes one."""
+        used = [h for h in half_lives if self.weights_[s, h] > 0]
+        source = self.nodes_ if self.scales_[s] > 0 else self.cells_
+        whole: Floats = sum((self.weights_[s, h] * source[h] for h in used), np.zeros(()))
+        if not used:
+            return np.zeros(len(grid))
+        if self.scales_[s] == 0:
+            return whole
+        return EdgeCorrected(grid, narrowed(self.scales_[s], cell=grid.cell, added=self.added_))(whole)
 
     def _mean(self, period: Period) -> Floats:
-        expected = self.rate_ * period.days
-        share: Floats = sum(self.parts_.values(), self.flat_)
-        return expected * share
+        return self.rate_ * period.days * self.share_
 
     def _terms(self, period: Period) -> dict[str, Floats]:
-        expected = self.rate_ * period.days
+        """By how far and how long ago: here, near and in the neighbourhood; of late, in the last years and ever."""
+        grid, expected = self.grid_, self.rate_ * period.days
         terms: dict[str, Floats] = {}
-        for (s, h), part in sorted(self.parts_.items()):
-            scale = self.scales_[s]
-            where = "here" if scale == 0 else f"within about {2 * scale:.0f} m"
-            name = f"reports {where} {WORDS[HALF_LIVES[h]]}"
-            terms[name] = expected * part
-        terms["the whole area's average"] = expected * self.flat_
+        for low, high in ((0.0, 0.0), (1e-9, NEAR), (NEAR + 1e-9, np.inf)):
+            scales = [s for s, scale in enumerate(self.scales_) if low <= scale <= high]
+            if not scales:
+                continue
+            where = "here" if high == 0 else f"within about {2 * self.scales_[scales[-1]]:.0f} m"
+            for age in dict.fromkeys(AGES.values()):
+                half_lives = [h for h, half_life in enumerate(HALF_LIVES) if AGES[half_life] == age]
+                if np.any(self.weights_[np.ix_(scales, half_lives)] > 0):
+                    parts = [self._part(grid, s, half_lives) for s in scales]
+                    terms[f"reports {where} {age}"] = expected * sum(parts, np.zeros(len(grid)))
+        terms["the whole area's average"] = expected * self.even_ * grid.area / grid.area.sum()
         return terms
-
-
-def _share(counts: Counts, scale: float, half_life: str | None) -> Floats:
-    """Share of the expected reports that one component gives each cell, shape (n_cells,)."""
-    weight = decay(counts.periods, half_life)
-    if scale == 0:
-        by_cell = np.asarray(counts.matrix @ weight, dtype=np.float64)
-    else:
-        image, added = binned(counts, weight)
-        by_cell = EdgeCorrected(counts.grid, narrowed(scale, cell=counts.grid.cell, added=added))(image)
-    return np.asarray(by_cell / by_cell.sum(), dtype=np.float64)
 
 
 def _sparse_weights(ahead: Ahead, *, least: float) -> Floats:
