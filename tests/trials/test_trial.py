@@ -238,6 +238,25 @@ def test_the_executor_changes_not_a_byte(pool, trial):
     assert other.verdict == trial.verdict
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_changes_not_a_byte(trial):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", silence_logs=50
+    )
+    with cluster, distributed.Client(cluster) as client:
+        other = run_trial(
+            example_counts(periods=90),
+            THREE,
+            origins=30,
+            fractions=(0.05, 0.2),
+            executor=client.get_executor(),
+        )
+    pd.testing.assert_frame_equal(other.frame, trial.frame, check_exact=True)
+    pd.testing.assert_frame_equal(other.summary, trial.summary, check_exact=True)
+    assert other.verdict == trial.verdict
+
+
 def test_progress_counts_the_forecasts():
     for executor in (None, ThreadPoolExecutor(2)):
         seen = []

@@ -20,7 +20,7 @@ import loky
 import numpy as np
 import numpy.typing as npt
 
-from peelian import __version__
+from peelian._version import __version__
 from peelian.errors import DataError
 from peelian.methods.base import Method, first_fold, rolled, tuned_on
 from peelian.methods.stack import Stack

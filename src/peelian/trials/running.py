@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.methods.base import Method, first_fold
-from peelian.methods.counts import CountMap
+from peelian.methods.counts import CountMap, luck_of
 from peelian.methods.surface import Surface
 from peelian.places.counts import Counts
 from peelian.places.periods import Day
@@ -30,9 +30,6 @@ __all__ = ["forecast_at", "run_trial"]
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
-
-BACKGROUND = 0.01
-"""Share of the hindsight line's total that is spread evenly, or no report could come where there was no other."""
 
 
 def forecast_at(method: Method, counts: Counts, split: Split, *, gap: int = 0) -> Surface:
@@ -164,7 +161,7 @@ def run_trial(
     )
     splits = _known_to_all(pasts, splits)
     # The only thing that sees what came after the origins; nothing is learned from it.
-    looking_back = {s.index: hindsight(every, s.index, background=BACKGROUND) for s in splits}
+    looking_back = {s.index: _hindsight(every, s.index) for s in splits}
     scored = _scored(methods, pasts, looking_back, counts, splits, kept, gap, executor)
     tried = [
         Tried(*label, method.parameters(), past.seconds, method.counting)
@@ -185,6 +182,11 @@ def run_trial(
         seed,
         block,
     )
+
+
+def _hindsight(counts: Counts, i: int) -> Floats:
+    """Counts of all other periods, less what of their height is luck, as the count map does it."""
+    return hindsight(counts, i, background=luck_of(counts.by_cell - counts.column(i)))
 
 
 def _known_to_all(pasts: Sequence[Past], splits: Sequence[Split]) -> list[Split]:

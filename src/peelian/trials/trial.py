@@ -261,15 +261,24 @@ class Trial:
         }
 
     @cached_property
+    def _together(self) -> dict[str, Interval]:
+        """Differences in PAI from counting at the first fraction, with intervals that hold for all at once."""
+        if not self._challengers:
+            return {}
+        statistic, pieces = self._paired(self._challengers, self.baseline, "pai", self.fractions[0])
+        found = self._resampler.simultaneous(statistic, pieces, level=self.level)
+        return dict(zip(self._challengers, found, strict=True))
+
+    @cached_property
     def detectable(self) -> dict[str, float]:
         """Smallest difference in PAI from counting that as much data could have shown, by challenger."""
-        at = self.fractions[0]
         found = {}
-        for name in self._challengers:
-            statistic, pieces = self._paired([name], self.baseline, "pai", at)
-            error = self._resampler.standard_error(statistic, pieces)
+        for name, interval in self._together.items():
+            statistic, pieces = self._paired([name], self.baseline, "pai", self.fractions[0])
+            error = float(self._resampler.standard_error(statistic, pieces)[0])
+            half = (interval.high - interval.low) / 2
             found[name] = detectable_difference(
-                float(error[0]), level=self.level, freedom=self._resampler.freedom
+                error, level=self.level, freedom=self._resampler.freedom, half=half
             )
         return found
 
@@ -282,10 +291,6 @@ class Trial:
         """By PAI at the first fraction, against the best counting; the rules are in `peelian.trials.verdict`."""
         at = self.fractions[0]
         titles = {m.name: m.title for m in self.methods}
-        together: list[Interval] = []
-        if self._challengers:
-            statistic, pieces = self._paired(self._challengers, self.baseline, "pai", at)
-            together = self._resampler.simultaneous(statistic, pieces, level=self.level)
         comparisons = [
             Comparison(
                 name,
@@ -297,7 +302,7 @@ class Trial:
                 baseline_held=self._value(self.baseline, "hit_rate", at),
                 detectable=self.detectable[name],
             )
-            for name, difference in zip(self._challengers, together, strict=True)
+            for name, difference in self._together.items()
         ]
         return judge(
             comparisons,
