@@ -156,7 +156,7 @@ def clustered(width, *, n=4000, seed=0, weeks=120):
     """Reports about thirty places, by a Gaussian of `width` cells, on 24 x 24 cells of 250 m."""
     rng = np.random.default_rng(seed)
     centre = rng.uniform(3, 21, (30, 2))
-    u, v = rng.normal(centre[rng.integers(0, 30, n)], width).clip(0.01, 23.99).T
+    u, v = rng.normal(centre[rng.integers(0, 30, n)], width).T % 24
     return shaped(np.column_stack([u, v, np.sort(rng.uniform(0, weeks, n))]), shape=(24, 24), weeks=weeks)
 
 
