@@ -43,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 # Who may do what by default: written out, so that a change of the policies is a change of this table.
 MATRIX = {
-    "analyst": "import quality forecast trial plan audit publish verify read_records status",
-    "commander": "audit decide publish verify status",
+    "analyst": "import quality forecast trial drift plan audit publish verify read_records status",
+    "commander": "audit decide suspend lift publish verify status",
     "dispatcher": "verify read_records status",
-    "overseer": "quality trial audit verify read_records status",
+    "overseer": "quality trial drift suspend lift audit verify read_records status",
     "public": "verify status",
     "steward": "import verify init status",
 }
@@ -102,17 +102,70 @@ def test_no_plan_is_published_that_nobody_approved(policy: Policy, state: str | 
 
 
 def test_a_program_neither_decides_nor_publishes(policy: Policy) -> None:
-    for action, state in (("decide", "proposed"), ("publish", "approved")):
+    for action, state in (("decide", "proposed"), ("publish", "approved"), ("lift", "proposed")):
         plan = {**PLAN, "state": state}
         assert policy.ask("commander", action, plan, {"automated": True}).policies == ("a-person-decides",)
         assert policy.ask("commander", action, plan, {"automated": False}).allowed
 
 
 def test_officers_own_activity_is_not_learned_from(policy: Policy) -> None:
-    for action in ("forecast", "trial", "plan"):
+    for action in ("forecast", "trial", "drift", "plan"):
         run: dict[str, Any] = {"kind": "run", "officer_initiated": True}
         assert policy.ask("analyst", action, run).policies == ("officer-activity-left-out",)
         assert policy.ask("analyst", action, {**run, "officer_initiated_approved": True}).allowed
+
+
+@pytest.mark.parametrize("action", ["forecast", "plan", "decide"])
+def test_what_is_suspended_is_not_used(policy: Policy, action: str) -> None:
+    role = "commander" if action == "decide" else "analyst"
+    answer = policy.ask(role, action, {**PLAN, "suspended": True})
+    assert (answer.allowed, answer.policies) == (False, ("suspended-until-lifted",))
+    assert "peelian lift" in str(answer.remedy)
+    assert policy.ask(role, action, {**PLAN, "suspended": False}).allowed
+
+
+def test_a_plan_by_a_suspended_method_can_be_refused(policy: Policy) -> None:
+    plan = {**PLAN, "suspended": True}
+    assert not policy.ask("commander", "decide", plan, {"choice": "approve"}).allowed
+    assert not policy.ask("commander", "decide", plan, {"choice": "amend"}).allowed
+    assert policy.ask("commander", "decide", plan, {"choice": "refuse"}).allowed
+
+
+def lifting(tried_by: str | None, *, alarmed: bool = True, overseer: bool = False) -> dict[str, Any]:
+    """The suspension of a method whose trial a role ran."""
+    found = {"kind": "method", "alarmed": alarmed, "overseer_suspended": overseer}
+    return found if tried_by is None else {**found, "author_role": tried_by}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["default", "own policies permit everything"])
+def test_whoever_tries_does_not_lift(folder: Path, own: bool) -> None:
+    if own:
+        (folder / "own.cedar").write_text('@id("all") permit (principal, action, resource);\n')
+    policy = Policy.load(folder)
+    for tried_by in ("analyst", "overseer", "steward"):  # an analyst doesn't, whoever ran the trial
+        answer = policy.ask("analyst", "lift", lifting(tried_by))
+        assert not answer.allowed
+        assert "who-tries-does-not-lift" in answer.policies
+    for role in ("commander", "overseer"):
+        assert policy.ask(role, "lift", lifting("analyst")).allowed
+        assert policy.ask(role, "lift", lifting(role)).policies == ("who-tries-does-not-lift",)
+        assert policy.ask(role, "lift", lifting(None)).policies == ("who-tries-does-not-lift",)
+    for role in ("steward", "dispatcher", "public"):
+        assert policy.ask(role, "lift", lifting("analyst")).allowed == (own and role != "steward")
+
+
+def test_the_overseer_s_hold_is_the_overseer_s_to_lift(policy: Policy) -> None:
+    held = lifting("analyst", overseer=True)
+    assert policy.ask("overseer", "lift", held).allowed
+    assert policy.ask("commander", "lift", held).policies == ("the-overseer-s-hold",)
+    # On a trial of their own: a hold without an alarm can be taken back, an alarm can't be waved away by holding.
+    assert policy.ask("overseer", "lift", lifting("overseer", alarmed=False, overseer=True)).allowed
+    answer = policy.ask("overseer", "lift", lifting("overseer", alarmed=True, overseer=True))
+    assert answer.policies == ("who-tries-does-not-lift",)
+
+
+def test_those_who_only_plan_can_t_suspend(policy: Policy) -> None:
+    assert policy.ask("analyst", "suspend").remedy == "act as commander or overseer"
 
 
 PROHIBITED_KINDS = ["person", "person_score", "face", "gait", "plate", "watch_list", "social_media_account"]
@@ -215,7 +268,7 @@ def test_any_question_gets_an_answer_with_a_reason(policy: Policy, role: str, ac
 
 def test_defaults_are_written_and_own_files_kept(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
-    assert names == {HARD_RULES, SCHEMA, "roles.cedar"}
+    assert names == {HARD_RULES, SCHEMA, "roles.cedar", "watching.cedar"}
     (folder / "roles.cedar").write_text(
         '@id("mine") permit (principal, action == Action::"verify", resource);\n'
     )
@@ -233,6 +286,27 @@ def test_hard_rules_cannot_be_removed(folder: Path) -> None:
     (folder / HARD_RULES).unlink()
     with pytest.raises(RefusedError, match="can't be removed"):
         Policy.load(folder)
+
+
+def test_a_folder_of_another_version_is_told_how_to_go_on(folder: Path) -> None:
+    rules, watching = folder / HARD_RULES, folder / "watching.cedar"
+    rules.write_text(rules.read_text().replace("who-tries-does-not-lift", "something-older"))
+    watching.unlink()
+    with pytest.raises(RefusedError, match="or the folder is from another version") as no:
+        Policy.load(folder)
+    command = str(no.value.hint).partition(" (")[0]
+    assert command.startswith("python -c ")
+    assert str(folder) in command
+    Policy.write_defaults(folder)  # what the command does
+    assert Policy.load(folder).ask("overseer", "suspend").allowed
+
+
+def test_a_file_that_a_folder_lacks_is_named(folder: Path, policy: Policy) -> None:
+    (folder / "watching.cedar").unlink()
+    answer = Policy.load(folder).ask("analyst", "drift")
+    assert not answer.allowed
+    assert "watching.cedar" in str(answer.remedy)
+    assert "write_defaults" in str(answer.remedy)
 
 
 @given(st.data())

@@ -29,6 +29,7 @@ def test_the_names_that_others_rely_on() -> None:
         "Verification",
         "Verifier",
         "canonical_json",
+        "check_reason",
         "is_in_force",
         "transition",
         "verify",

@@ -1,6 +1,14 @@
 """What binds the system: a ledger that nobody can quietly change, policies, and decisions that people take."""
 
-from peelian.charter.decisions import CHOICES, MIN_REASON, STATES, Decision, is_in_force, transition
+from peelian.charter.decisions import (
+    CHOICES,
+    MIN_REASON,
+    STATES,
+    Decision,
+    check_reason,
+    is_in_force,
+    transition,
+)
 from peelian.charter.entry import Clock, Entry, canonical_json
 from peelian.charter.ledger import REMEMBERED_IDS, InclusionProof, Ledger
 from peelian.charter.note import Checkpoint, Signer, Verifier
@@ -27,6 +35,7 @@ __all__ = [
     "Verification",
     "Verifier",
     "canonical_json",
+    "check_reason",
     "is_in_force",
     "transition",
     "verify",

@@ -16,7 +16,7 @@ from typing import Any
 from peelian.charter.policy import ROLES
 from peelian.errors import DataError, RefusedError, UsageError
 
-__all__ = ["CHOICES", "MIN_REASON", "STATES", "Decision", "is_in_force", "transition"]
+__all__ = ["CHOICES", "MIN_REASON", "STATES", "Decision", "check_reason", "is_in_force", "transition"]
 
 CHOICES = ("approve", "amend", "refuse")
 STATES = ("draft", "proposed", "approved", "amended", "refused", "withdrawn", "expired")
@@ -234,6 +234,18 @@ class Decision:
         except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
             msg = f"this is not a stored decision: {error}"
             raise DataError(msg) from error
+
+
+def check_reason(reason: str) -> str:
+    """A reason without the white space around it.
+
+    Raises
+    ------
+    UsageError
+        It says too little.
+    """
+    _check_said("reason", reason)
+    return reason.strip()
 
 
 def _check_said(what: str, text: str) -> None:

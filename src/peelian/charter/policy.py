@@ -20,6 +20,7 @@ from typing import Any
 
 import cedarpy
 
+from peelian._version import __version__
 from peelian.errors import ConfigError, RefusedError, UsageError
 
 __all__ = ["ACTIONS", "PURPOSES", "ROLES", "Answer", "Policy"]
@@ -32,6 +33,9 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "quality": ("evaluation", "records"),
     "forecast": ("planning", "run"),
     "trial": ("evaluation", "run"),
+    "drift": ("evaluation", "run"),
+    "suspend": ("oversight", "method"),
+    "lift": ("oversight", "method"),
     "plan": ("planning", "run"),
     "audit": ("oversight", "plan"),
     "decide": ("planning", "plan"),
@@ -57,6 +61,12 @@ def _packaged(name: str) -> str:
 def _packaged_names() -> list[str]:
     folder = resources.files("peelian.charter") / "policies"
     return sorted(item.name for item in folder.iterdir() if item.name.endswith((".cedar", ".cedarschema")))
+
+
+def _permitting(action: str) -> list[str]:
+    """The files of the default policies in which something permits an action."""
+    files = {name: _packaged(name) for name in _packaged_names() if name not in _OURS}
+    return [name for name, text in files.items() if f'Action::"{action}"' in text]
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,8 @@ class Policy:
         What they may speak of.
     digest : str
         SHA-256, in hex, of all files, to be kept with what was decided under them.
+    folder : Path
+        Where they lie.
     """
 
     def __init__(
@@ -116,8 +128,10 @@ class Policy:
         policies: cedarpy.PolicySet,
         schema: cedarpy.Schema,
         digest: str,
+        folder: Path,
     ) -> None:
         self.digest = digest
+        self._folder = folder
         self._rules = rules
         self._policies = policies
         self._schema = schema
@@ -167,6 +181,7 @@ class Policy:
             policies=cedarpy.PolicySet.from_str(whole),
             schema=cedarpy.Schema.from_str(schema_text),
             digest=digest,
+            folder=folder,
         )
         policy._check_anyone_can_verify(folder)
         return policy
@@ -189,7 +204,7 @@ class Policy:
         resource : mapping, optional
             What it is done to: ``kind`` (by default that of the action), and where known ``id``,
             ``author_role``, ``state``, ``burden_measured``, ``officer_initiated``,
-            ``officer_initiated_approved``.
+            ``officer_initiated_approved``, ``suspended``, ``alarmed``, ``overseer_suspended``.
         context : mapping, optional
             ``purpose`` (by default that of the action), ``use``, ``choice``, ``automated``.
 
@@ -269,9 +284,14 @@ class Policy:
         ]
         words = action.replace("_", " ")
         reason = f"no policy permits the role {role} to {words} for the purpose of {context['purpose']}"
-        remedy = (
-            f"act as {' or '.join(able)}" if able else "a policy that permits it has to be approved first"
-        )
+        if able:
+            return Answer(False, (), reason, f"act as {' or '.join(able)}")
+        remedy = "a policy that permits it has to be approved first"
+        known = {rule.file for rule in self._rules.values()}
+        lacking = [name for name in _permitting(action) if name not in known]
+        if lacking:
+            remedy += f"; one is in {' and '.join(lacking)}, which Peelian brings and {self._folder} lacks: "
+            remedy += _restoring(self._folder)
         return Answer(False, (), reason, remedy)
 
     def _check_anyone_can_verify(self, folder: Path) -> None:
@@ -319,12 +339,15 @@ def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:
         if text is not None and text != _packaged(name)
     ]
     if altered:
-        msg = f"{' and '.join(altered)} in {folder} differ from the charter's, which can't be altered"
+        msg = (
+            f"{' and '.join(altered)} in {folder} differ from the charter's in Peelian {__version__}, which can't be "
+            "altered: somebody changed them, or the folder is from another version"
+        )
         raise RefusedError(msg, hint=f"{_restoring(folder)} (own policies belong in own files)")
 
 
 def _restoring(folder: Path) -> str:
-    """The command that writes the software's own files anew and leaves all others alone."""
+    """The command that writes the software's own files anew, adds those that are missing and leaves all others."""
     return (
         'python -c "import pathlib, peelian.charter as c; '
         f'c.Policy.write_defaults(pathlib.Path({str(folder)!r}))"'
