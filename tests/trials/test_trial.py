@@ -111,6 +111,21 @@ def test_the_frame_is_tidy(trial):
     assert np.isfinite(frame.select_dtypes("number")).all(axis=None)
 
 
+def test_a_part_of_a_trial_is_a_trial_of_those_origins(trial):
+    part = trial.last(10)
+    assert part.splits == trial.splits[-10:]
+    alone = run_trial(example_counts(periods=90), THREE, origins=10, fractions=(0.05, 0.2))
+    same = ["method", "origin", "fraction", "events", "hits", "log_likelihood", "crps"]
+    pd.testing.assert_frame_equal(part.frame[same], alone.frame[same], check_exact=True)
+    assert part.score("kernel_density", "pai", fraction=0.05) == alone.score(
+        "kernel_density", "pai", fraction=0.05
+    )
+    assert part.calibration("count_map") == alone.calibration("count_map")
+    assert trial.first(10).splits == trial.splits[:10]
+    with pytest.raises(UsageError, match="expected at least one"):
+        trial.first(0)
+
+
 def test_summary_and_differences_agree(trial):
     summary = trial.summary.set_index(["method", "metric", "fraction"])["value"]
     versus = trial.versus().set_index(["method", "metric", "fraction"])["difference"]

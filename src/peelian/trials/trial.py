@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -314,6 +314,27 @@ class Trial:
             events=self.events,
             hindsight=self._value(HINDSIGHT, "pai", at),
         )
+
+    def first(self, n: int) -> Trial:
+        """The same of the first `n` origins."""
+        return self._part(slice(None, n))
+
+    def last(self, n: int) -> Trial:
+        """The same of the last `n` origins."""
+        return self._part(slice(-n, None))
+
+    def _part(self, which: slice) -> Trial:
+        splits = self.splits[which]
+        if not splits:
+            msg = f"0 of the {len(self.splits)} origins were asked for; expected at least one"
+            raise UsageError(msg)
+        starts = np.array([split.test.start for split in splits], dtype="datetime64[s]")
+        scored = {
+            name: Scored(one.rows[which], one.pit[which], one.deciles[which], one.coverage[which])
+            for name, one in self.scored.items()
+        }
+        frame = self.frame[self.frame["origin"].isin(starts)].reset_index(drop=True)
+        return replace(self, frame=frame, splits=splits, scored=scored)
 
     @property
     def _over(self) -> str:
