@@ -1,0 +1,43 @@
+"""Smoothing in space and time, which methods have in common.
+
+`nodes` brings points to a grid's nodes and convolves, `study` does so for counts on a study area such that nothing is
+lost over its border, and `past` chooses by what would have forecast the reports that are known.
+"""
+
+from __future__ import annotations
+
+from peelian.methods.smoothing.nodes import gaussian_smooth, linear_bin, smooth_points
+from peelian.methods.smoothing.past import (
+    Ahead,
+    chosen_level,
+    decay,
+    half_life_days,
+    held_out,
+    one_step_ahead,
+    reports_a_day,
+)
+from peelian.methods.smoothing.study import (
+    EdgeCorrected,
+    binned,
+    binned_by_period,
+    edge_corrected,
+    narrowed,
+)
+
+__all__ = [
+    "Ahead",
+    "EdgeCorrected",
+    "binned",
+    "binned_by_period",
+    "chosen_level",
+    "decay",
+    "edge_corrected",
+    "gaussian_smooth",
+    "half_life_days",
+    "held_out",
+    "linear_bin",
+    "narrowed",
+    "one_step_ahead",
+    "reports_a_day",
+    "smooth_points",
+]
