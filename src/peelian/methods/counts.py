@@ -200,7 +200,7 @@ def _best_half_life(counts: Counts) -> str | None:
             if total > 0:
                 luck = _luck(state[k], cells, scatter=squared[k] / total)
                 share = (1 - luck) * state[k, seen] / total + luck * even[seen]
-                score[k] += observed[seen] @ np.log(share)
+                score[k] += np.sum(observed[seen] * np.log(share))
         kept = np.exp2(-int((counts.periods.edges[j] - counts.periods.edges[i]).astype(int)) / lives)
         state = kept[:, None] * state + observed
         squared = kept**2 * squared + observed.sum()

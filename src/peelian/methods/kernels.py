@@ -99,7 +99,7 @@ class _Windowed(Method):
         for k, bandwidth in enumerate(tried):
             for image, added, seen, observed in folds:
                 share = self._spread(image, added, counts.grid, bandwidth, smooth)[seen] / image.sum()
-                score[k] += observed @ np.log((1 - LEAST) * share + LEAST * even[seen])
+                score[k] += np.sum(observed * np.log((1 - LEAST) * share + LEAST * even[seen]))
         return tried[int(np.argmax(score))]
 
     def _update(self, counts: Counts) -> None:
