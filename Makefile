@@ -1,6 +1,6 @@
 # The tasks of the project. `make` alone lists them. Needs make, Python 3.11 or newer with venv, and a C compiler.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench clean lock release-notes
+.PHONY: help demo test lint types docs bench bench-report clean lock release-notes
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -43,6 +43,9 @@ bench: $(VENV)/.dev-stamp ## run every benchmark, one after the other; figures a
 	  $(BIN)/python "$$script" > "$$out" 2>&1 || { failed=1; echo "failed: $$script" >> "$$out"; }; \
 	  cat "$$out"; \
 	done; exit $$failed
+
+bench-report: $(VENV)/.dev-stamp ## write what the benchmarks measured into docs/explanation/forecasting.md
+	$(BIN)/python tools/bench_report.py docs/explanation/forecasting.md
 
 clean: ## remove what was built or cached, but not .venv
 	rm -rf site dist build demo bench/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
