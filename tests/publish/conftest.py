@@ -20,6 +20,7 @@ from scipy import sparse
 from peelian.audits import equal_hours, exposure_audit, hours_by_population
 from peelian.charter import Decision
 from peelian.methods import CountMap, KernelDensity
+from peelian.methods.counts import SeasonalNaive
 from peelian.places import Areas, Counts, Grid, Periods, population_by_cell
 from peelian.publish import Evidence
 from peelian.response import make_plan
@@ -185,7 +186,9 @@ def town() -> dict[str, Any]:
     rate = 0.01 + 0.4 * rng.random(len(grid)) ** 6
     matrix = sparse.csc_array(rng.poisson(rate[:, None], (len(grid), len(periods))))
     counts = Counts(grid, periods, matrix)
-    trial = run_trial(counts, [CountMap(), KernelDensity()], origins=20, fractions=(0.05, 0.1))
+    trial = run_trial(
+        counts, [CountMap(), SeasonalNaive(), KernelDensity()], origins=20, fractions=(0.05, 0.1)
+    )
     surface = CountMap().fit(counts).predict(periods.following()[0])
     plan = make_plan(
         surface,

@@ -19,7 +19,7 @@ from peelian.publish import (
     interval_table,
     line_chart,
 )
-from peelian.publish.charts import _ratio_ticks, _ticks
+from peelian.publish.charts import _ratio_ticks, _ticks, column_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -190,3 +190,64 @@ def test_no_grid_line_is_beside_the_letters_of_a_label(kind, drawings_of):
         assert float(strip.attrib["y"]) <= y - 12
         assert float(strip.attrib["y"]) + float(strip.attrib["height"]) >= y + 4
         assert at > last_line
+
+
+def columns_of(heights, **more):
+    named = [(str(i), h) for i, h in enumerate(heights)]
+    given = {"title": "t", "desc": "d", "unit": "u", "foot": "f", "reference": 1.0, "reference_label": "even"}
+    return column_chart(named, **{**given, **more})
+
+
+def test_columns_stand_on_zero_and_are_as_high_as_their_numbers():
+    drawing = columns_of([1.0, 2.0, None, 0.5])
+    boxes = list(read(drawing).iter(f"{SVG}rect"))
+    heights = [float(b.attrib["height"]) for b in boxes]
+    assert len(boxes) == 3, "what is not known is left empty"
+    assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
+    assert heights[2] == pytest.approx(heights[0] / 2, abs=0.2)
+    foot = {round(float(b.attrib["y"]) + float(b.attrib["height"]), 1) for b in boxes}
+    assert len(foot) == 1
+    (dashed,) = (e for e in read(drawing).iter(f"{SVG}line") if "stroke-dasharray" in e.attrib)
+    assert float(dashed.attrib["y1"]) == pytest.approx(foot.pop() - heights[0], abs=0.2)
+    assert {"0", "1", "2", "3", "u", "f", "dashed: even"} <= set(texts(drawing))
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1e6)), min_size=1, max_size=12), st.floats(0.01, 100))
+def test_any_columns_give_one_well_formed_picture(heights, reference):
+    drawing = columns_of(heights, reference=reference)
+    width, height = box_of(drawing)
+    for rect in read(drawing).iter(f"{SVG}rect"):
+        x, y, w, h = (float(rect.attrib[k]) for k in ("x", "y", "width", "height"))
+        assert -0.1 <= x <= x + w <= width + 0.1
+        assert -0.1 <= y <= y + h <= height + 0.1
+
+
+def test_columns_that_cannot_be_drawn_are_refused():
+    for heights in ([], [1.0, -0.1]):
+        with pytest.raises(UsageError, match="columns from"):
+            columns_of(heights)
+
+
+@pytest.mark.parametrize("chart", [bar_chart, interval_chart])
+def test_a_marked_line_stands_where_its_number_says_with_its_name_above_the_rows(chart):
+    rows = [Bar("a", 1.0, 0.5, 1.5), Bar("b", 3.0, 2.0, 4.0, strong=True)]
+    drawing = chart(rows, title="t", desc="d", unit="u", mark=(3.0, "with the future known"))
+    root = read(drawing)
+    (line,) = (e for e in root.iter(f"{SVG}line") if "stroke-dasharray" in e.attrib)
+    if chart is bar_chart:
+        boxes = [b for b in root.iter(f"{SVG}rect") if b.attrib.get("class") != "f-paper"]
+        ends = [float(b.attrib["x"]) + float(b.attrib["width"]) for b in boxes]
+        assert float(line.attrib["x1"]) == pytest.approx(ends[1], abs=0.2)
+    else:
+        dots = [float(e.attrib["cx"]) for e in root.iter(f"{SVG}circle")][::2]
+        assert float(line.attrib["x1"]) == pytest.approx(dots[1], abs=0.2)
+    heights = {e.text: float(e.attrib["y"]) for e in root.iter(f"{SVG}text")}
+    assert 0 < heights["with the future known"] < heights["a"]
+    plain = chart(rows, title="t", desc="d", unit="u")
+    assert box_of(drawing)[1] == box_of(plain)[1] + 18
+
+
+def test_a_marked_line_beyond_the_rows_is_still_on_the_axis():
+    for chart in (bar_chart, interval_chart):
+        said = texts(chart([Bar("a", 1.0)], title="t", desc="d", unit="u", mark=(50.0, "far")))
+        assert max(float(t) for t in said if t.isdigit()) >= 50

@@ -8,13 +8,14 @@ import pytest
 
 from peelian.errors import UsageError
 from peelian.publish import Evidence, bulletin, forecast_page, public_page, trial_page
-from peelian.publish.choice import Choice, choice_made, choice_of
+from peelian.publish.choice import Choice, choice_made, choice_of, counting_of, is_counting, method_title
 from peelian.publish.public import plain_verdict
 from peelian.publish.trials import caught_figure, difference_figure, trial_figures, verdict_words
 from peelian.trials.bootstrap import Interval
 from peelian.trials.verdict import Comparison, judge
 
 TITLES = {"count_map": "Count map", "kernel_density": "Kernel density", "etas": "Epidemic model"}
+COUNTS = {"count_map", "decayed_counts"}
 HAND = "it was chosen by hand all the same"
 
 
@@ -34,12 +35,18 @@ WORSE = verdict(("kernel_density", -0.5, -0.9, -0.1))
 BETTER = verdict(("kernel_density", 0.9, 0.4, 1.4), ("etas", 0.1, -0.5, 0.7))
 
 
+def at(**score: float) -> dict[str, Any]:
+    """A score as a trial has it, at the one share of the area."""
+    return {**score, "by_fraction": {"0.05": score}}
+
+
 def tried(given: dict[str, Any], *names: str) -> dict[str, Any]:
     methods = [
         {
-            "name": n, "title": TITLES[n],
-            "scores": {"hit_rate": {"0.05": {"value": 0.2 + i / 50, "low": 0.1, "high": 0.4}}},
-            "versus_counts": {"pai": {"0.05": {"difference": i / 10, "low": -1.0, "high": 1.0}}},
+            "name": n, "title": TITLES.get(n, n),
+            "counting": n in COUNTS,
+            "scores": {"hit_rate": at(value=0.2 + i / 50, low=0.1, high=0.4)},
+            "versus_counts": {"pai": at(difference=i / 10, low=-1.0, high=1.0)},
         }
         for i, n in enumerate(names or TITLES)
     ]  # fmt: skip
@@ -224,3 +231,43 @@ def test_the_trials_own_page_is_about_its_verdict(town, page_checks):
     said = text_of(trial_page(town["trial"]), page_checks)
     assert town["trial"]["verdict"]["text"] in said
     assert "Dark: the method that the verdict names." in said
+
+
+def test_another_way_of_counting_than_the_best_is_said_to_be_one(evidence, page_checks):
+    best = {**NO_BETTER, "method": "decayed_counts"}
+    trial = tried(best, "count_map", "decayed_counts", "kernel_density") | {"baseline": "decayed_counts"}
+    shown = by_hand(evidence, "count_map", trial)
+    choice = choice_of(shown)
+    assert choice.case == "another count"
+    assert choice.headline == "Count map is used, though decayed_counts counted best in the trial"
+    public = text_of(public_page(shown), page_checks)
+    assert "It is simple counting." in public
+    assert (
+        public.count("another way of counting (decayed_counts) did best; this one (count map) was chosen")
+        == 2
+    )
+
+
+def test_the_best_counting_of_the_verdict_is_no_choice_by_hand():
+    best = {**NO_BETTER, "method": "decayed_counts"}
+    trial = tried(best, "count_map", "decayed_counts", "kernel_density") | {"baseline": "decayed_counts"}
+    assert choice_made("decayed_counts", trial, best).case == ""
+    assert "so counting is used (decayed_counts)" in verdict_words(trial)["headline"]
+
+
+def test_what_counts_is_told_by_the_trial_and_else_by_the_method_itself():
+    trial = tried(NO_BETTER) | {"methods": [{"name": "etas", "counting": True}]}
+    assert is_counting("etas", trial)
+    assert not is_counting("etas")
+    assert is_counting("seasonal_naive")
+    assert is_counting("count_map#2")
+    assert not is_counting("kernel_density")
+    assert counting_of(trial) == "etas"
+    assert counting_of({**trial, "baseline": "count_map"}) == "count_map"
+    assert counting_of({"methods": []}) == ""
+    assert method_title(None, "seasonal_naive") == "Same season of past years"
+
+
+def test_every_way_of_counting_needs_no_trial_to_speak_for_it():
+    assert choice_made("decayed_counts", None, None).case == ""
+    assert choice_made("kernel_density", None, None).case == "no trial"

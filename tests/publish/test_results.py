@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from peelian.publish import audit_page, forecast_page, quality_page, trial_page
+from peelian.publish.results import made_of
 
 ROWS = [
     {"check": "completeness", "subject": "category", "value": 1.0, "unit": "share", "note": "", "flag": "ok"},
@@ -25,7 +26,8 @@ def test_trial_page(town, page_checks):
     trial = {**town["trial"], "origin": town["origin"]}
     said = text_of(page_checks(trial_page(trial)))
     assert trial["verdict"]["text"] in said
-    assert "All scores, each with its 95 % interval in brackets" in said
+    assert "All methods at 5 % of the area, each with its 95 % interval in brackets" in said
+    assert "Was it as sure as it should be?" in said
     for method in trial["methods"]:
         assert method["title"] in said
     assert "difference in PAI" in said
@@ -41,7 +43,7 @@ def test_a_trial_of_counting_alone_has_no_difference(town, page_checks):
 
 def test_scores_on_the_page_are_those_of_the_trial(town, page_checks):
     said = text_of(page_checks(trial_page(town["trial"])))
-    rate = next(m for m in town["trial"]["methods"] if m["name"] == "count_map")["scores"]["hit_rate"]["0.05"]
+    rate = next(m for m in town["trial"]["methods"] if m["name"] == "count_map")["scores"]["hit_rate"]
     assert f"{100 * rate['value']:.1f}" in said
 
 
@@ -160,3 +162,45 @@ def test_each_page_of_a_demonstration_says_so(town):
     ):
         assert said in page(*given, demonstration=True)
         assert said not in page(*given)
+
+
+def test_the_largest_parts_of_a_number_are_named_and_the_rest_is_put_together():
+    terms = {
+        "reports nearby": 0.2,
+        "reports here": 0.5,
+        "season": 0.01,
+        "other kinds": 0.06,
+        "the average": 0.03,
+    }
+    said = made_of({"cell": "E1N1", "terms": terms})
+    assert said == (
+        "0.50 from reports here; 0.20 from reports nearby; 0.06 from other kinds; 0.04 from all else"
+    )
+    assert made_of({"terms": {"reports so far": 0.8}}) == "0.80 from reports so far"
+    assert made_of({"terms": {"a": 0.4, "b": 0.004}}) == "0.40 from a", "what rounds to nothing is not told"
+
+
+def test_a_forecast_says_what_made_its_highest_numbers(town, page_checks):
+    surface = town["surface"]
+    first = str(surface.frame.nsmallest(1, "rank")["cell"].iloc[0])
+    why = [{"rank": 1, "cell": first, "expected": 0.5, "terms": {"reports here": 0.4, "reports nearby": 0.1}}]
+    said = text_of(page_checks(forecast_page({"category": "theft", "why": why}, surface)))
+    assert "What made the number, in expected reports" in said
+    assert said.count("0.40 from reports here; 0.10 from reports nearby") == 1
+    without = text_of(page_checks(forecast_page({"category": "theft"}, surface)))
+    assert "What made the number" not in without
+
+
+def test_a_forecast_shows_what_was_noted_of_it(town, page_checks):
+    said = text_of(
+        page_checks(forecast_page({"category": "theft", "notes": ["Late reports."]}, town["surface"]))
+    )
+    assert "Mind this about this forecast: Late reports." in said
+
+
+def test_a_trial_says_what_methods_were_given(town, page_checks):
+    learned = {"companions": {"theft": 12, "robbery": 7}, "features": {"population": ["Red", "Blue"]}}
+    said = text_of(page_checks(trial_page({**town["trial"], "learned_from": learned})))
+    assert "Beside the reports of burglary, methods were given those of theft and robbery;" in said
+    assert "Of each place, they were given: population." in said
+    assert "the category's own reports alone" in text_of(page_checks(trial_page(town["trial"])))

@@ -9,15 +9,18 @@ import pytest
 from peelian.publish import bulletin, public_page, trial_page
 from peelian.publish.public import plain_verdict
 from peelian.publish.trials import (
+    FUTURE,
+    at_fraction,
     caught_figure,
     difference_figure,
+    in_order,
     method_title,
     primary_fraction,
-    scores_table,
     trial_figures,
     trial_notes,
     verdict_words,
 )
+from peelian.publish.words import number
 
 
 def method_of(trial, name):
@@ -27,7 +30,7 @@ def method_of(trial, name):
 def test_titles_come_from_the_trial(town):
     assert method_title(town["trial"], "count_map") == method_of(town["trial"], "count_map")["title"]
     assert method_title(town["trial"], "some_other") == "some other"
-    assert method_title(None, "count_map") == "count map"
+    assert method_title(None, "count_map") == "Count map"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_the_fraction_is_the_one_of_the_verdict(town):
 def test_what_was_caught_is_drawn_as_it_was_measured(town):
     figure = str(caught_figure(town["trial"]))
     for method in town["trial"]["methods"]:
-        score = method["scores"]["hit_rate"]["0.05"]
+        score = method["scores"]["hit_rate"]["by_fraction"]["0.05"]
         said = re.search(rf'row">{method["title"]}</th><td class="n">([\d.]+)</td>', figure)
         assert float(said[1]) == pytest.approx(100 * score["value"], abs=0.06)
     assert "20 past periods" in figure
@@ -81,10 +84,16 @@ def test_what_was_caught_is_drawn_as_it_was_measured(town):
 
 def test_differences_are_those_of_the_trial(town):
     figure = str(difference_figure(town["trial"])).replace("−", "-")
-    score = method_of(town["trial"], "kernel_density")["versus_counts"]["pai"]["0.05"]
-    said = re.search(r'<td class="n">(-?[\d.]+)</td>', figure)
-    assert float(said[1]) == pytest.approx(score["difference"], abs=0.006)
-    assert "count_map" not in figure
+    for name in ("kernel_density", "seasonal_naive"):
+        score = method_of(town["trial"], name)["versus_counts"]["pai"]["by_fraction"]["0.05"]
+        title = method_of(town["trial"], name)["title"]
+        said = re.search(rf'row">{title}</th><td class="n">(-?[\d.]+)</td>', figure)
+        assert float(said[1]) == pytest.approx(score["difference"], abs=0.006)
+    least = method_of(town["trial"], "kernel_density")["detectable"]
+    assert f'<td class="n">{number(least)}</td>' in figure
+    assert "Difference from counting (count map)" in figure
+    drawing = figure.partition("</svg>")[0]
+    assert "Same season" not in drawing, "another way of counting is no challenger"
 
 
 def test_counting_alone_has_no_difference(town):
@@ -93,27 +102,61 @@ def test_counting_alone_has_no_difference(town):
     assert len(trial_figures(alone)) == 1
 
 
-def test_every_score_is_in_the_table(town):
-    table = str(scores_table(town["trial"]))
-    for measure in (
-        "Share of reports in the places picked, 5",
-        "Share of reports in the places picked, 10",
-        "PAI",
-        "PEI",
-        "Poisson log score",
-        "CRPS",
+def test_the_best_counting_is_first_and_then_the_highest(town):
+    trial = copy.deepcopy(dict(town["trial"]))
+    extra = copy.deepcopy(method_of(trial, "kernel_density"))
+    extra.update(name="better", title="Better")
+    extra["scores"]["pai"]["by_fraction"]["0.05"]["value"] = 99.0
+    nothing = copy.deepcopy(extra) | {"name": "nothing"}
+    nothing["scores"]["pai"]["by_fraction"]["0.05"] = {"value": None, "low": None, "high": None}
+    trial["methods"] = [nothing, *trial["methods"], extra]
+    names = [m["name"] for m in in_order(trial)]
+    assert names[:2] == [trial["baseline"], "better"]
+    assert names[-1] == "nothing"
+
+
+def test_a_short_chart_draws_few_methods_and_its_table_all(town):
+    trial = copy.deepcopy(dict(town["trial"]))
+    kernel = method_of(trial, "kernel_density")
+    trial["methods"] += [copy.deepcopy(kernel) | {"name": f"m{i}", "title": f"Method {i}"} for i in range(6)]
+    for figure in (
+        str(caught_figure(trial, brief=True, used="m5")),
+        str(difference_figure(trial, brief=True, used="m5")),
     ):
-        assert measure in table
-    assert table.count("<tr>") == 1 + 3 * 2 + 3
+        drawing, table = figure.split("</svg>")
+        drawn = [i for i in range(6) if f">Method {i}<" in drawing]
+        assert 5 in drawn, "the method in use"
+        assert len(drawn) <= 3
+        assert all(f">Method {i}<" in table for i in range(6))
+    assert "Of 9 methods tried, 4 are drawn." in caught_figure(trial, brief=True, used="m5")
+
+
+def test_the_line_of_counts_that_knew_the_future_is_in_every_chart_and_explained(town, drawings_of):
+    future = town["trial"]["hindsight"]["scores"]["hit_rate"]["by_fraction"]["0.05"]["value"]
+    figure = str(caught_figure(town["trial"]))
+    (drawing,) = drawings_of(figure)
+    assert any((e.text or "") == "with the future known" for e in drawing.iter())
+    assert f'{FUTURE}</th><td class="n">{number(100 * future)}</td>' in figure
+    assert "are no forecast" in figure
+    assert "Nobody can know." in caught_figure(town["trial"], plain=True)
+    assert "with the future known" in difference_figure(town["trial"])
+    without = {k: v for k, v in town["trial"].items() if k != "hindsight"}
+    for made in (caught_figure(without), difference_figure(without)):
+        assert "future" not in made
+
+
+def test_a_score_without_shares_is_itself_and_none_is_nothing():
+    assert at_fraction({"value": 1.0}, "0.01") == {"value": 1.0}
+    assert at_fraction({"value": 1.0, "by_fraction": {"0.02": {"value": 2.0}}}, "0.02") == {"value": 2.0}
+    assert at_fraction({"value": 1.0, "by_fraction": {"0.02": {"value": 2.0}}}, "0.01") == {}
+    assert at_fraction(None, "0.01") == {}
 
 
 def test_a_score_that_is_missing_is_said_to_be(town):
     trial = copy.deepcopy(dict(town["trial"]))
     scores = method_of(trial, "kernel_density")["scores"]
-    scores["hit_rate"]["0.05"] = {"value": None, "low": None, "high": None}
-    scores["crps"] = {"value": None, "low": None, "high": None}
+    scores["hit_rate"]["by_fraction"]["0.05"] = {"value": None, "low": None, "high": None}
     assert "not measured" in caught_figure(trial)
-    assert "not measured" in scores_table(trial)
 
 
 def test_plain_words_give_the_numbers_and_what_chance_would_give(town):
@@ -121,7 +164,7 @@ def test_plain_words_give_the_numbers_and_what_chance_would_give(town):
     assert "20 past periods" in lines
     assert "Simple counting picked 5 % of the map." in lines
     assert "Picking by chance would give 5." in lines
-    best = method_of(town["trial"], "kernel_density")["scores"]["hit_rate"]["0.05"]["value"]
+    best = method_of(town["trial"], "kernel_density")["scores"]["hit_rate"]["value"]
     assert re.search(rf"it got {100 * best:.1f}\d* of every 100", lines)
 
 
@@ -165,7 +208,7 @@ def test_without_notes_there_is_no_heading_for_them(evidence):
 
 def test_intervals_of_the_charts_are_of_the_trials_own_level(town):
     trial = {**town["trial"], "level": 0.8, "verdict": {**town["trial"]["verdict"], "level": 0.95}}
-    for figure in (*trial_figures(trial), scores_table(trial)):
+    for figure in trial_figures(trial):
         assert "80\N{NO-BREAK SPACE}% interval" in figure
         assert "95\N{NO-BREAK SPACE}%" not in figure
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from peelian.publish import sources
 from peelian.publish.burden import NO_INTERVAL, burden_of
+from peelian.publish.calibrated import calibration_sentence
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.choice import choice_of, verdict_of
 from peelian.publish.decision import decision_words, state_of
@@ -70,7 +71,8 @@ def bulletin(evidence: Evidence) -> str:
         left_out=_left_out(plan),
         burden=burden_of(evidence.audit),
         weekly=weekly_figure(evidence),
-        trial_figures=trial_figures(evidence.trial, used=choice.used),
+        trial_figures=trial_figures(evidence.trial, used=choice.used, brief=True),
+        calibration=calibration_sentence(evidence.trial, choice.used),
         data=data_problems(evidence),
         imports=sources.imports_table(evidence.imports) if evidence.imports else None,
         attribution=evidence.attribution,
@@ -285,5 +287,5 @@ def origin_pairs(evidence: Evidence) -> list[tuple[str, str]]:
     """Software, data, method, runs and ledger behind a page."""
     choice = choice_of(evidence)
     given = evidence.plan or evidence.forecast
-    method = f"{choice.title}{', chosen by hand' if choice.case else ''}" if given else ""
+    method = f"{choice.title}{', chosen by hand' if choice.by_hand else ''}" if given else ""
     return origin_words(evidence.origin, method=method, ledger=evidence.ledger)

@@ -1,4 +1,4 @@
-"""Charts as SVG, each with its table: dots with intervals, bars, and a line with a band.
+"""Charts as SVG, each with its table: dots with intervals, bars, columns, and a line with a band.
 
 No chart here says anything by colour alone: what matters is also a label, a shape or a number in the table beneath.
 """
@@ -22,12 +22,15 @@ __all__ = [
     "Table",
     "bar_chart",
     "chart_with_table",
+    "column_chart",
     "interval_chart",
     "interval_table",
     "line_chart",
 ]
 
 WIDTH, RIGHT, TOP = 520.0, 16.0, 30.0
+MARK = 18.0
+"""Height of one more line of text over a chart."""
 PRINTED = 30
 
 
@@ -177,6 +180,7 @@ def interval_chart(
     unit: str,
     reference: float | None = None,
     reference_label: str = "",
+    mark: tuple[float, str] | None = None,
     ratio: bool = False,
 ) -> Markup:
     """Dots with whiskers, one row each, against a line of reference.
@@ -188,6 +192,8 @@ def interval_chart(
         Under the axis.
     reference : float, optional
         Where "no difference" lies: 0 for a difference, 1 for a ratio.
+    mark : (float, str), optional
+        Another line to read the rows by, and what it is.
     ratio : bool
         A logarithmic axis, on which half and double lie equally far from 1. An end at or under 0 is drawn as an arrow.
 
@@ -200,25 +206,35 @@ def interval_chart(
         msg = "a chart without a row was asked for"
         raise UsageError(msg)
     numbers = [v for row in rows for v in row.ends] + ([reference] if reference is not None else [])
+    numbers += [] if mark is None else [mark[0]]
     if ratio:
         numbers = [v for v in numbers if v > 0]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     ticks = _ratio_ticks(low, high) if ratio else _ticks(low, high)
     axis = _Axis(ticks, 12, WIDTH - RIGHT, ratio)
     pitch = 46.0
-    bottom = TOP + pitch * len(rows) + 2
-    body = axis.draw(TOP - 4, bottom, unit)
+    top = TOP + (MARK if mark is not None else 0)
+    bottom = top + pitch * len(rows) + 2
+    body = axis.draw(top - 4, bottom, unit)
     if reference is not None:
-        x = axis.at(reference)
-        body.append(svg.line(x, TOP - 10, x, bottom, "ink", 1.4, dash="4 3"))
-        anchor = "start" if x < WIDTH * 0.3 else "end" if x > WIDTH * 0.7 else "middle"
-        body.append(svg.text(x, TOP - 15, reference_label, anchor=anchor, size=12))
+        body += _upright(axis.at(reference), top - 15, bottom, reference_label, dash="4 3")
+    if mark is not None:
+        body += _upright(axis.at(mark[0]), top - 15 - MARK, bottom, mark[1], dash="1.5 3.5")
     for i, row in enumerate(rows):
-        y = TOP + pitch * i + 14
+        y = top + pitch * i + 14
         body.append(_label_row(y))
         body.append(svg.text(0, y, row.label, bold=row.strong))
         body += _whisker(row, axis, y + 17)
     return svg.draw(body, width=WIDTH, height=bottom + 42, title=title, desc=desc)
+
+
+def _upright(x: float, top: float, bottom: float, said: str, *, dash: str) -> list[str]:
+    """A dashed line over all rows, with its name above it."""
+    anchor = "start" if x < WIDTH * 0.3 else "end" if x > WIDTH * 0.7 else "middle"
+    return [
+        svg.line(x, top + 5, x, bottom, "ink", 1.6, dash=dash),
+        svg.text(x, top, said, anchor=anchor, size=12),
+    ]
 
 
 def _label_row(baseline: float) -> str:
@@ -246,8 +262,18 @@ def _whisker(row: Bar, axis: _Axis, y: float) -> list[str]:
     return parts
 
 
-def bar_chart(rows: Sequence[Bar], *, title: str, desc: str, unit: str) -> Markup:
+def bar_chart(
+    rows: Sequence[Bar], *, title: str, desc: str, unit: str, mark: tuple[float, str] | None = None
+) -> Markup:
     """Bars from 0, one row each, with whiskers where there is an interval.
+
+    Parameters
+    ----------
+    rows : sequence of Bar
+    unit : str
+        Under the axis.
+    mark : (float, str), optional
+        A line to read the bars by, and what it is.
 
     Raises
     ------
@@ -258,11 +284,13 @@ def bar_chart(rows: Sequence[Bar], *, title: str, desc: str, unit: str) -> Marku
     if not rows or any(v < 0 for v in numbers):
         msg = f"{len(rows)} bars with numbers from {min(numbers, default=0)} were given; expected some, none under 0"
         raise UsageError(msg)
-    axis = _Axis(_ticks(0.0, max([*numbers, 0.0])), 12, WIDTH - RIGHT)
+    axis = _Axis(_ticks(0.0, max([*numbers, 0.0 if mark is None else mark[0]])), 12, WIDTH - RIGHT)
     pitch = 46.0
-    top = 10.0
+    top = 10.0 + (MARK if mark is not None else 0)
     bottom = top + pitch * len(rows)
     body = axis.draw(top, bottom, unit)
+    if mark is not None:
+        body += _upright(axis.at(mark[0]), top - 8, bottom, mark[1], dash="1.5 3.5")
     for i, row in enumerate(rows):
         y = top + pitch * i + 14
         body.append(_label_row(y))
@@ -279,8 +307,70 @@ def bar_chart(rows: Sequence[Bar], *, title: str, desc: str, unit: str) -> Marku
     return svg.draw(body, width=WIDTH, height=bottom + 42, title=title, desc=desc)
 
 
+def column_chart(
+    columns: Sequence[tuple[str, float | None]],
+    *,
+    title: str,
+    desc: str,
+    unit: str,
+    foot: str,
+    reference: float,
+    reference_label: str,
+) -> Markup:
+    """Columns from 0 beside each other, against a level line: a histogram, or ratios.
+
+    Parameters
+    ----------
+    columns : sequence of (str, float or None)
+        Label and height; None is left empty.
+    unit, foot : str
+        Over the upright axis, and under the labels.
+    reference : float
+        Where all columns would end if nothing were off.
+
+    Raises
+    ------
+    UsageError
+        There is no column, or a height under 0.
+    """
+    known = [float(v) for _, v in columns if v is not None and math.isfinite(v)]
+    if not columns or any(v < 0 for v in known):
+        msg = f"{len(columns)} columns from {min(known, default=0)} were given; expected some, none under 0"
+        raise UsageError(msg)
+    ticks = _ticks(0.0, max([*known, reference * 1.2]), most=4)
+    left, right, top, bottom = 44.0, WIDTH - RIGHT, 28.0, 190.0
+
+    def at(value: float) -> float:
+        return bottom - value / ticks[-1] * (bottom - top)
+
+    body = [svg.text(0, 14, unit, colour="muted", size=12)]
+    for tick in ticks:
+        body.append(svg.line(left, at(tick), right, at(tick), "rule", 0.8))
+        body.append(svg.text(left - 6, at(tick) + 4, number(tick), colour="muted", anchor="end", size=12))
+    step = (right - left) / len(columns)
+    for i, (label, value) in enumerate(columns):
+        x = left + i * step
+        if value is not None and math.isfinite(value):
+            height = max(bottom - at(float(value)), 1.0)
+            body.append(svg.box(x + 0.1 * step, bottom - height, 0.8 * step, height, svg.fill("q3")))
+        middle = x + step / 2
+        body.append(svg.text(middle, bottom + 17, label, colour="muted", anchor="middle", size=12))
+    body.append(svg.line(left, at(reference), right, at(reference), "ink", 1.6, dash="4 3"))
+    body.append(svg.text(right, 14, f"dashed: {reference_label}", anchor="end", size=12))
+    body.append(svg.text((left + right) / 2, bottom + 36, foot, colour="muted", anchor="middle", size=12))
+    return svg.draw(body, width=WIDTH, height=bottom + 44, title=title, desc=desc)
+
+
 def line_chart(
-    series: Series, *, title: str, desc: str, unit: str, marks: int = 6, last_is_forecast: bool = False
+    series: Series,
+    *,
+    title: str,
+    desc: str,
+    unit: str,
+    marks: int = 6,
+    last_is_forecast: bool = False,
+    limit: tuple[float, str] | None = None,
+    dot: int | None = None,
 ) -> Markup:
     """One line over time from 0, with a band where there is one.
 
@@ -293,6 +383,10 @@ def line_chart(
         How many steps are named along the bottom.
     last_is_forecast : bool
         The last step is expected and not reported: drawn as an open dot with its interval.
+    limit : (float, str), optional
+        A level line that the line is held against, and what it is.
+    dot : int, optional
+        A step to point out.
 
     Raises
     ------
@@ -305,6 +399,7 @@ def line_chart(
         msg = f"a line of {len(series.values)} numbers over {n} steps was given; expected one a step, at least two"
         raise UsageError(msg)
     known = [float(v) for b in [series.values, *bands] for v in b if math.isfinite(v)]
+    known += [] if limit is None else [1.1 * limit[0]]
     ticks = _ticks(0.0, max([*known, 1.0]), most=4)
     left, right, top, bottom = 44.0, WIDTH - RIGHT, 28.0, 200.0
 
@@ -324,6 +419,12 @@ def line_chart(
         body.append(svg.path(d, svg.fill("band")))
     points = [at(i, float(series.values[i])) for i in range(drawn)]
     body.append(svg.path("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points), svg.stroke("data", 1.8)))
+    if limit is not None:
+        _, y = at(0, limit[0])
+        body.append(svg.line(left, y, right, y, "ink", 1.6, dash="4 3"))
+        body.append(svg.text(right, 14, f"dashed: {limit[1]}", anchor="end", size=12))
+    if dot is not None:
+        body.append(svg.circle(*at(dot, float(series.values[dot])), 5.2, svg.fill("accent")))
     if last_is_forecast:
         x, y = at(n - 1, float(series.values[-1]))
         if series.low is not None and series.high is not None:

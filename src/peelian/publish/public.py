@@ -22,7 +22,7 @@ from peelian.publish import sources
 from peelian.publish.bulletin import known_trial, origin_pairs
 from peelian.publish.burden import burden_of
 from peelian.publish.charts import Table
-from peelian.publish.choice import COUNTING, Choice, choice_of, method_title
+from peelian.publish.choice import Choice, choice_of, counting_of, is_counting, method_title
 from peelian.publish.decision import decision_words, in_force
 from peelian.publish.evidence import Evidence
 from peelian.publish.maps import area_map_svg, map_figure
@@ -30,7 +30,7 @@ from peelian.publish.notices import amended_words, limit_words, over_words
 from peelian.publish.origin import ledger_words
 from peelian.publish.pages import render
 from peelian.publish.suppressed import Published, hide_small
-from peelian.publish.trials import caught_figure, primary_fraction, trial_notes
+from peelian.publish.trials import at_fraction, caught_figure, primary_fraction, trial_notes
 from peelian.publish.words import listing, number, percent, period, plural
 
 __all__ = ["public_page", "public_site", "site_files", "write_site"]
@@ -171,7 +171,7 @@ def public_page(evidence: Evidence) -> str:
         verdict=plain_verdict(known_trial(evidence), choice),
         trial_notes=trial_notes(evidence.trial),
         trial_figure=(
-            caught_figure(evidence.trial, plain=True, used=choice.used)
+            caught_figure(evidence.trial, plain=True, used=choice.used, brief=True)
             if evidence.trial is not None
             else None
         ),
@@ -325,18 +325,18 @@ def plain_verdict(trial: Result | None, choice: Choice | None = None) -> dict[st
     if trial is None or not trial["methods"]:
         return _untested(choice, tested=trial is not None)
     verdict, key = trial["verdict"], primary_fraction(trial)
-    held = {str(m["name"]): (m["scores"].get("hit_rate") or {}).get(key) or {} for m in trial["methods"]}
+    held = {str(m["name"]): at_fraction(m["scores"].get("hit_rate"), key) for m in trial["methods"]}
     lines = [
         f"We tested it on {plural(trial['origins'], 'past period')}. The methods could not see what came next."
     ]
-    counting = held.get(COUNTING, {}).get("value")
+    counting = held.get(counting_of(trial), {}).get("value")
     if counting is not None:
         lines.append(
             f"Simple counting picked {percent(float(key))} of the map. {number(100 * counting)} of every 100 "
             f"reports then came from there. Picking by chance would give {number(100 * float(key))}."
         )
     rates = {name: score["value"] for name, score in held.items() if score.get("value") is not None}
-    others = {name: rate for name, rate in rates.items() if name != COUNTING}
+    others = {name: rate for name, rate in rates.items() if not is_counting(name, trial)}
     if others:
         best = (
             str(verdict["method"])
@@ -356,7 +356,7 @@ def plain_verdict(trial: Result | None, choice: Choice | None = None) -> dict[st
             )
     status = str(verdict["status"])
     headline, gap, follows = PLAIN.get(status, (f"The result is: {status}", "", ""))
-    lines += [said for said in (gap, "" if choice.case else follows) if said]
+    lines += [said for said in (gap, follows if choice.followed else "") if said]
     return {"headline": choice.plain or headline, "lines": lines, "by_hand": choice.sentence}
 
 
@@ -368,7 +368,7 @@ def _untested(choice: Choice, *, tested: bool) -> dict[str, Any]:
         lines = [
             "Nobody has tested this forecast yet. So we can't say if it works better than simple counting."
         ]
-        if choice.used == COUNTING:
+        if is_counting(choice.used):
             lines.append("So we just count.")
     return {"headline": choice.plain or "We don't know yet", "lines": lines, "by_hand": choice.sentence}
 

@@ -14,14 +14,16 @@ from markupsafe import Markup
 from peelian.methods import Surface
 from peelian.publish import sources
 from peelian.publish.burden import burden_of
+from peelian.publish.calibrated import calibration_section
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
 from peelian.publish.choice import choice_made, method_title
 from peelian.publish.maps import expected_map
 from peelian.publish.notices import limit_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
-from peelian.publish.trials import scores_table, trial_figures, trial_notes, verdict_words
-from peelian.publish.words import day, interval, number, percent, period, plural, spread
+from peelian.publish.scores import scores_tables
+from peelian.publish.trials import trial_figures, trial_notes, verdict_words
+from peelian.publish.words import day, interval, listing, number, percent, period, plural, spread
 
 if TYPE_CHECKING:
     from peelian.places import Areas
@@ -32,6 +34,8 @@ Result = Mapping[str, Any]
 LEVEL = 0.9  # of the intervals in `Surface.frame`
 MOST_PLACES = 25
 MOST_MONTHS = 60
+MOST_TERMS = 3
+"""Parts of a place's number that are named; the rest is put together."""
 
 
 def quality_page(quality: Result, *, demonstration: bool = False) -> str:
@@ -139,13 +143,44 @@ def trial_page(trial: Result, *, demonstration: bool = False) -> str:
         headline=verdict["headline"],
         lines=[verdict["text"]],
         notes=trial_notes(trial),
-        parts=[*trial_figures(trial), scores_table(trial), _parameters(trial)],
+        parts=_trial_parts(trial),
         limits=[
             "A trial measures how well past reports tell where the next come from, not what going there does.",
             "What was not reported is in neither the forecast nor the test.",
         ],
         origin=origin_words(trial.get("origin")),
     )
+
+
+def _trial_parts(trial: Result) -> list[Markup]:
+    figures = Markup("").join(Markup("<div>{}</div>").format(figure) for figure in trial_figures(trial))
+    calibration = calibration_section(trial)
+    return [
+        Markup('<div class="two">{}</div>').format(figures),
+        Markup('<h2 id="scores">Every score</h2>'),
+        scores_tables(trial),
+        *([] if calibration is None else [calibration]),
+        Markup(
+            "<details><summary>How each method was set, and what it was given</summary>{}{}</details>"
+        ).format(_parameters(trial), _given(trial)),
+    ]
+
+
+def _given(trial: Result) -> Markup:
+    """What methods could learn from beside the category's own reports."""
+    learned = trial.get("learned_from") or {}
+    companions = listing([sources.label(name) for name in learned.get("companions") or ()])
+    said = (
+        f"Beside the reports of {sources.label(trial.get('category') or 'the category')}, methods were given those of "
+        f"{companions}; which of them uses these is for it to say."
+        if companions
+        else "Methods were given the category's own reports alone."
+    )
+    if learned.get("features"):
+        said += (
+            f" Of each place, they were given: {listing([sources.label(f) for f in learned['features']])}."
+        )
+    return Markup("<p>{}</p>").format(said)
 
 
 def _parameters(trial: Result) -> Markup:
@@ -179,11 +214,9 @@ def forecast_page(
     level = float(forecast.get("level") or LEVEL)
     low, high = surface.total_interval(level)
     verdict = forecast.get("verdict")
-    why = str(forecast.get("why_this_method") or "")
-    lines = [
-        f"Method: {sources.label(forecast.get('method') or surface.method)}" + (f" ({why})." if why else ".")
-    ]
-    choice = choice_made(str(forecast.get("method") or surface.method), None, verdict)
+    used, why = str(forecast.get("method") or surface.method), str(forecast.get("why_this_method") or "")
+    lines = [f"Method: {sources.label(method_title(None, used))}" + (f" ({why})." if why else ".")]
+    choice = choice_made(used, None, verdict, suspension=forecast.get("suspension"))
     said = verdict_words({"verdict": verdict, "methods": ()} if verdict else None, choice)
     lines += [line for line in (said["by_hand"], said["text"]) if line]
     return render(
@@ -196,7 +229,9 @@ def forecast_page(
             f"the sum: {interval(low, high)})"
         ),
         lines=lines,
-        parts=[expected_map(surface, kind=kind, areas=areas), _highest(surface)],
+        notes=[str(note) for note in forecast.get("notes") or ()],
+        about="this forecast",
+        parts=[expected_map(surface, kind=kind, areas=areas), _highest(surface, forecast.get("why") or ())],
         limits=[
             "Incidents that nobody reported are in none of these numbers.",
             "The interval is what the method itself says. How often it was right is for the trial to tell.",
@@ -205,14 +240,35 @@ def forecast_page(
     )
 
 
-def _highest(surface: Surface) -> Markup:
+def _highest(surface: Surface, why: Sequence[Result]) -> Markup:
     frame = surface.frame.nsmallest(MOST_PLACES, "rank")
+    made = {str(place["cell"]): made_of(place) for place in why}
     rows = [
-        [str(r.rank), str(r.cell), number(r.expected, digits=2), interval(r.low, r.high)]
+        [
+            str(r.rank),
+            str(r.cell),
+            number(r.expected, digits=2),
+            interval(r.low, r.high),
+            made.get(str(r.cell), ""),
+        ]
         for r in frame.itertuples(index=False)
     ]
     caption = f"The {plural(len(rows), 'place')} with the most expected reports"
-    return Table(("Rank", "Place", "Expected", spread(LEVEL)), rows, ("", "", "n", "n")).html(caption)
+    columns = ["Rank", "Place", "Expected", spread(LEVEL), "What made the number, in expected reports"]
+    kinds = ["", "", "n", "n", "words"]
+    if not made:
+        rows, columns, kinds = [row[:-1] for row in rows], columns[:-1], kinds[:-1]
+    return Table(columns, rows, kinds).html(caption)
+
+
+def made_of(place: Result, *, most: int = MOST_TERMS) -> str:
+    """The largest parts of a place's number, in expected reports: ``"0.5 from reports here; 0.2 from ..."``."""
+    parts = sorted(place["terms"].items(), key=lambda part: -float(part[1]))
+    whole = sum(float(v) for _, v in parts)
+    shown = [(name, float(v)) for name, v in parts[:most] if float(v) >= 0.05 * whole]
+    rest = whole - sum(v for _, v in shown)
+    said = [f"{number(v, digits=2)} from {name}" for name, v in shown]
+    return "; ".join([*said, f"{number(rest, digits=2)} from all else"] if rest >= 0.005 else said)
 
 
 def audit_page(audit: Result, *, demonstration: bool = False) -> str:
