@@ -54,6 +54,9 @@ class Evidence:
     forecast : mapping, optional
         The stored forecast behind the plan: ``method``, ``expected``, ``low``, ``high``, ``level`` and ``verdict``, the
         one that it was made under (None where there was no trial).
+    suspension : mapping, optional
+        What suspends the methods of the category now: ``run``, ``at``, ``role``, ``by_hand``. What did when the
+        forecast was made is in the forecast, under the same name.
     quality, trial, plan, decision : mapping, optional
         ``to_dict()`` of the result of that name.
     audit : mapping, optional
@@ -85,6 +88,7 @@ class Evidence:
     imports: Sequence[Result] = ()
     quality: Result | None = None
     forecast: Result | None = None
+    suspension: Result | None = None
     trial: Result | None = None
     plan: Result | None = None
     audit: Result | None = None
