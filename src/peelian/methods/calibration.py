@@ -162,7 +162,8 @@ def _isotonic(sums: Floats) -> tuple[Floats, Floats]:
 def _scatter(tallies: Floats, ratio: Floats) -> tuple[float, float]:
     _, mean, _, mean2, product, seen2 = tallies.sum(axis=0)
     square = float(np.sum(ratio**2 * mean2))
-    whole, reported = tallies[:, 1] @ ratio, tallies[:, 2].sum(axis=1)
+    reported = tallies[:, 2].sum(axis=1)
+    whole = _levelled(tallies[:, 1] @ ratio, tallies[:, 1].sum(axis=1), reported)
     squares = float(np.sum(whole**2))
     if square <= 0 or squares <= 0:
         return float(np.inf), 0.0
@@ -175,3 +176,15 @@ def _scatter(tallies: Floats, ratio: Floats) -> tuple[float, float]:
     own = 0.0 if over <= 1 else min((over - 1) / rest, cell) if rest > 0 else cell
     common = max((1 + together) / (1 + concentration * own) - 1, 0.0)
     return (1 / own if own > 0 else float(np.inf)), common
+
+
+def _levelled(whole: Floats, expected: Floats, reported: Floats) -> Floats:
+    """Totals of past forecasts, each brought to the level of those before it alone: as wrong as the next one may be.
+
+    Brought to the level of all of them, they would be right on average, which the next one is not where the level
+    drifts.
+    """
+    shaped = whole * (expected.sum() + PRIOR) / (reported.sum() + PRIOR)
+    seen = np.concatenate([[0.0], np.cumsum(reported)[:-1]]) + PRIOR
+    told = np.concatenate([[0.0], np.cumsum(shaped)[:-1]]) + PRIOR
+    return np.asarray(shaped * seen / told, dtype=np.float64)
