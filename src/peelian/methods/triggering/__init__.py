@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from peelian.methods.triggering.area import Area
 from peelian.methods.triggering.fit import Triggering, fit_triggering
-from peelian.methods.triggering.kernel import STEPS, Form, Kernel, Reach
+from peelian.methods.triggering.kernel import STEPS, Form, Kernel, Reach, warm_up
 from peelian.methods.triggering.pairs import Pairs, by_square, find_pairs, triggered_at
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "find_pairs",
     "fit_triggering",
     "triggered_at",
+    "warm_up",
 ]

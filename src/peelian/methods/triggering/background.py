@@ -10,11 +10,9 @@ from scipy import ndimage, optimize
 from peelian.methods.triggering.area import Area
 
 Floats = npt.NDArray[np.float64]
-
 Ints = npt.NDArray[np.int64]
-
+Bools = npt.NDArray[np.bool_]
 Nodes = npt.NDArray[np.int32]
-
 Singles = npt.NDArray[np.float32]
 
 NODES_PER_BANDWIDTH = 2.0
@@ -25,6 +23,7 @@ NARROWER = float(np.sqrt(NODES_PER_BANDWIDTH**2 - 2 / 6))
 """Standard deviation in nodes that is left to smooth by: binning and interpolation each add a variance of 1/6."""
 
 TAPS = np.exp(-((np.arange(10) / NARROWER) ** 2) / 2)
+TAPS = (TAPS / (2 * TAPS.sum() - 1)).astype(np.float32)
 
 FOLDS = 4
 
@@ -205,19 +204,20 @@ class Background:
 
 
 @njit(cache=True, nogil=True)
-def mixed(densities: Floats, amounts: Floats, triggered: Floats, rate: Floats) -> float:
-    """Fill in the intensity at each report; returns the log-likelihood."""
+def mixed(densities: Floats, amounts: Floats, triggered: Floats, counted: Bools, rate: Floats) -> float:
+    """Fill in the intensity at each report; returns the log-likelihood of those that are counted."""
     total = 0.0
     for i in range(rate.size):
         rate[i] = triggered[i]
         for k in range(amounts.size):
             rate[i] += densities[i, k] * amounts[k]
-        total += np.log(rate[i])
+        if counted[i]:
+            total += np.log(rate[i])
     return float(total - amounts.sum())
 
 
 @njit(cache=True, nogil=True)
-def _derivatives(densities: Floats, rate: Floats, slope: Floats, curvature: Floats) -> None:
+def _derivatives(densities: Floats, rate: Floats, counted: Bools, slope: Floats, curvature: Floats) -> None:
     """First and, negative, second derivatives of the log-likelihood by the amounts.
 
     Loops and no matrix product, whose sums would depend on the number of threads.
@@ -227,6 +227,8 @@ def _derivatives(densities: Floats, rate: Floats, slope: Floats, curvature: Floa
     slope[:] = -1
     curvature[:] = 0
     for i in range(n):
+        if not counted[i]:
+            continue
         for k in range(size):
             one[k] = densities[i, k] / rate[i]
             slope[k] += one[k]
@@ -235,7 +237,7 @@ def _derivatives(densities: Floats, rate: Floats, slope: Floats, curvature: Floa
                 curvature[k, m] += one[k] * one[m]
 
 
-def amounts_of(densities: Floats, triggered: Floats, start: Floats, *, steps: int) -> Floats:
+def amounts_of(densities: Floats, triggered: Floats, counted: Bools, start: Floats, *, steps: int) -> Floats:
     """The likeliest amounts of each density beside what is triggered: ``sum log(triggered + densities @ a) - sum a``.
 
     Parameters
@@ -244,25 +246,27 @@ def amounts_of(densities: Floats, triggered: Floats, start: Floats, *, steps: in
         Each integrates to 1 over the area; the last is above 0 everywhere.
     triggered : array of float, shape (n,)
         Intensity by triggering at each report, times the days of the sample.
+    counted : array of bool, shape (n,)
+        The reports that the likelihood is of.
     start : array of float, shape (k,)
     steps : int
         Newton steps, each a least squares problem without negative amounts. What is maximised is concave.
     """
     amounts, rate, tried = start, np.empty(triggered.size), np.empty(triggered.size)
     slope, curvature = np.empty(start.size), np.empty((start.size, start.size))
-    value = mixed(densities, amounts, triggered, rate)
+    value = mixed(densities, amounts, triggered, counted, rate)
     for _ in range(steps):
-        _derivatives(densities, rate, slope, curvature)
+        _derivatives(densities, rate, counted, slope, curvature)
         unit = 1 / np.sqrt(np.maximum(np.diag(curvature), 1e-300))
         matrix = curvature * unit[:, None] * unit + 1e-9 * np.eye(unit.size)
         root = np.linalg.cholesky(matrix).T
         goal = np.linalg.solve(root.T, matrix @ (amounts / unit) + slope * unit)
         aim = optimize.nnls(root, goal)[0] * unit
-        aim[-1] = max(aim[-1], LEAST_EVEN * triggered.size)
+        aim[-1] = max(aim[-1], LEAST_EVEN * np.count_nonzero(counted))
         length, better, moved = 1.0, -np.inf, aim
         while length > 1e-3 and better < value:
             moved = amounts + length * (aim - amounts)
-            better = mixed(densities, moved, triggered, tried)
+            better = mixed(densities, moved, triggered, counted, tried)
             length /= 2
         if better < value:
             break

@@ -16,12 +16,12 @@ from peelian.methods.triggering.background import (
     limits_of,
     mixed,
 )
-from peelian.methods.triggering.kernel import STEPS, Form, Kernel, Learner, Reach
+from peelian.methods.triggering.kernel import STEPS, Form, Kernel, Learner, Reach, warm_up
 from peelian.methods.triggering.pairs import Pairs, by_square, expect, find_pairs
 
 Floats = npt.NDArray[np.float64]
-
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 MOST_ROUNDS = 25
 
@@ -29,7 +29,7 @@ PASSES = 6
 
 REMEMBERED = 5
 
-CLOSE = 1e-3
+CLOSE = 2e-3
 """A fit is done when a round changes the ratio by less, relatively."""
 
 
@@ -83,8 +83,8 @@ def folds_of(t: Floats, days: float, reach: Reach) -> Ints:
 class _Fit:
     """Where a fit stands; `pass_` is one look at all pairs."""
 
-    def __init__(self, pairs: Pairs, learner: Learner, days: float) -> None:
-        self.pairs, self.learner, self.days = pairs, learner, days
+    def __init__(self, pairs: Pairs, learner: Learner, counted: Bools, days: float) -> None:
+        self.pairs, self.learner, self.counted, self.days = pairs, learner, counted, days
         self.kernel = learner.start()
         n = pairs.first.size - 1
         self.weight = np.full(n, 1 - self.kernel.ratio)
@@ -99,13 +99,13 @@ class _Fit:
     def pass_(self, found: Floats) -> Floats:
         """From the triggered reports by lag and distance, shape (2, STEPS), to better ones."""
         self.kernel = self.learner.learn(found[0], found[1], self.kernel)
-        self.amounts = amounts_of(self.densities, self.triggered, self.amounts, steps=2)
+        self.amounts = amounts_of(self.densities, self.triggered, self.counted, self.amounts, steps=2)
         base = np.empty(self.weight.size)
-        mixed(self.densities, self.amounts / self.days, np.zeros(base.size), base)
+        mixed(self.densities, self.amounts / self.days, np.zeros(base.size), self.counted, base)
         better = np.zeros((2, STEPS))
         pairs, kernel = self.pairs, self.kernel
-        tables = kernel.in_time, kernel.around
-        logs = expect(pairs.first, pairs.late, pairs.far, base, *tables, self.weight, better[0], better[1])
+        given = pairs.first, pairs.late, pairs.far, base, self.counted, kernel.in_time, kernel.around
+        logs = expect(*given, self.weight, better[0], better[1])
         self.triggered = (base / self.weight - base) * self.days
         self.likelihood = logs - float(self.amounts.sum()) - self.learner.expected(kernel)
         self.passes += 1
@@ -190,7 +190,8 @@ def fit_triggering(
     one fixed bandwidth, what it smooths away is taken for triggering, the more the more reports there are.
 
     *Ends.* The expected number of triggered reports counts, for each report, only the lags before the end of the sample
-    and the part of the rings that lies inside the area (the compensator of the likelihood).
+    and the part of the rings that lies inside the area (the compensator of the likelihood). Reports of the first days,
+    as many as the reach or a third of the sample, only serve to explain later ones.
 
     *Convergence.* Each round smooths the background anew and then makes a few passes over the pairs, with Anderson's
     extrapolation between them; an extrapolation that lowers the likelihood is taken back. Amounts of background are
@@ -208,10 +209,15 @@ def fit_triggering(
     x, y, t = (np.asarray(values, dtype=np.float64) for values in (x, y, t))
     order = by_square(x, y, t, metres=reach.metres)
     x, y, t = x[order], y[order], t[order]
+    start = warm_up(days, reach)
+    counted = t >= start
+    if not counted.any():
+        start, counted = 0.0, np.ones(x.size, dtype=np.bool_)
+    n = int(np.count_nonzero(counted))
     learner = Learner(
-        x, y, t, area=area, days=days, reach=reach, form=form, floor=floor, resolution=resolution
+        x, y, t, area=area, start=start, days=days, reach=reach, form=form, floor=floor, resolution=resolution
     )
-    fit = _Fit(find_pairs(x, y, t, reach=reach), learner, days)
+    fit = _Fit(find_pairs(x, y, t, reach=reach), learner, counted, days - start)
     bandwidths = bandwidths_for(area, smallest)
     background = Background(x, y, folds_of(t, days, reach), area=area, bandwidths=bandwidths)
     found = learner.foreseen(fit.kernel)
@@ -220,24 +226,24 @@ def fit_triggering(
     densities = background.densities(
         fit.weight, np.zeros(x.size, dtype=np.int64), [(0, k) for k in range(bandwidths.size)]
     )
-    amounts = np.full(bandwidths.size + 1, fit.weight.sum() / (bandwidths.size + 1))
-    mixed(densities, amounts / 4, np.zeros(x.size), fit.triggered)
-    fit.begin(densities, amounts_of(densities, fit.triggered, amounts, steps=10))
+    amounts = np.full(bandwidths.size + 1, fit.weight[counted].sum() / (bandwidths.size + 1))
+    mixed(densities, amounts / 4, np.zeros(x.size), counted, fit.triggered)
+    fit.begin(densities, amounts_of(densities, fit.triggered, counted, amounts, steps=10))
     pilot = fit.amounts / fit.amounts.sum()
     found = fit.pass_(found)
     relative = np.empty(x.size)
-    mixed(densities, pilot * area.square_metres, np.zeros(x.size), relative)
+    mixed(densities, pilot * area.square_metres, np.zeros(x.size), counted, relative)
     limits = limits_of(relative)
     classes = np.searchsorted(limits, relative)
 
     wanted = [(c, k) for c in range(limits.size + 1) for k in range(bandwidths.size)]
-    amounts = np.full(len(wanted) + 1, fit.weight.sum() / (len(wanted) + 1))
+    amounts = np.full(len(wanted) + 1, fit.weight[counted].sum() / (len(wanted) + 1))
     steps, ratio = 20, 0.0
     for _ in range(MOST_ROUNDS):
         densities = background.densities(fit.weight, classes, wanted)
-        amounts = amounts_of(densities, fit.triggered, amounts, steps=steps)
+        amounts = amounts_of(densities, fit.triggered, counted, amounts, steps=steps)
         # What has no part in the background is left out from here on.
-        kept = np.append(amounts[:-1] > 1e-4 * x.size, True)
+        kept = np.append(amounts[:-1] > 1e-4 * n, True)
         wanted = [which for which, keep in zip(wanted, kept[:-1], strict=True) if keep]
         fit.begin(densities[:, kept], amounts[kept])
         found = fit.settle(found)
@@ -247,9 +253,9 @@ def fit_triggering(
         ratio = fit.kernel.ratio
 
     weights = np.zeros((limits.size + 1, bandwidths.size))
-    mass = np.bincount(classes, fit.weight, minlength=limits.size + 1)
+    mass = np.bincount(classes[counted], fit.weight[counted], minlength=limits.size + 1)
     for (c, k), amount in zip(wanted, amounts, strict=False):
-        weights[c, k] = amount / mass[c]
+        weights[c, k] = amount / max(mass[c], 1.0)
     probability = np.empty(x.size)
     probability[order] = fit.weight
     return Triggering(
@@ -260,7 +266,7 @@ def fit_triggering(
         weights,
         float(amounts[-1] / amounts.sum()),
         probability,
-        float(amounts.sum() / days),
+        float(amounts.sum() / fit.days),
         fit.likelihood,
         fit.passes,
         fit.pairs.late.size,

@@ -19,10 +19,13 @@ Form = Literal["parametric", "histogram"]
 STEPS = 512
 """Steps into which lag and distance are divided up to the reach."""
 
-AFTER = np.array([0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1])
+AFTER = np.array([0, 1 / 512, 1 / 256, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1])
 
 AROUND = np.array([0, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1])
 """Edges of the histogram's bins and rings, as shares of the reach."""
+
+SHORTEST = 0.9
+"""Days: there is no shorter bin."""
 
 PRIOR = (1.0, 10.0)
 """Triggered reports and reports that could have triggered, as if seen before: next to nothing where there are many."""
@@ -95,19 +98,33 @@ class Kernel:
         return float(np.sqrt(self.around * self.reach.rings @ self.reach.distances**2 / 2))
 
     @property
+    def farthest(self) -> float:
+        """Metres within which all but a billionth of the follow-ups lie."""
+        beyond = np.cumsum((self.around * self.reach.rings)[::-1])[::-1]
+        return float(self.reach.metres * np.count_nonzero(beyond > 1e-9) / STEPS)
+
+    @property
     def in_time(self) -> Floats:
         """`after` times `ratio`: expected further reports per day by lag."""
         return self.ratio * self.after
 
 
-def _time_seen(t: Floats, days: float, reach: Reach, resolution: float) -> Floats:
-    """Share of the reports after which each step of lag could be seen before the end, shape (STEPS,).
+def warm_up(days: float, reach: Reach) -> float:
+    """Days at the start of a sample that only show what may have called forth the later reports: up to a third of it.
+
+    What called forth the first reports came before them, and was not recorded.
+    """
+    return min(reach.days, days / 3)
+
+
+def _time_seen(t: Floats, start: float, days: float, reach: Reach, resolution: float) -> Floats:
+    """Share of the reports after which each step of lag is after the warm-up and before the end, shape (STEPS,).
 
     Records that know only the day show no order within it, so that no lag under half a day can be seen.
     """
-    left = np.sort(days - t)
-    seen = 1 - np.searchsorted(left, reach.lags) / t.size
-    return np.asarray(np.where(reach.lags < resolution / 2, 0.0, seen), dtype=np.float64)
+    ordered = np.sort(t)
+    before = np.searchsorted(ordered, days - reach.lags) - np.searchsorted(ordered, start - reach.lags)
+    return np.asarray(np.where(reach.lags < resolution / 2, 0.0, before / t.size), dtype=np.float64)
 
 
 def _rings_seen(x: Floats, y: Floats, area: Area, reach: Reach) -> Floats:
@@ -156,6 +173,7 @@ def _edges(reach: Reach, resolution: float) -> Floats:
     as many of them as its length says.
     """
     edges = AFTER * reach.days
+    edges = edges[edges >= SHORTEST]
     if resolution > 0:
         edges = (np.maximum(np.round(edges / resolution - 0.5), 0) + 0.5) * resolution
     edges = np.unique(np.concatenate([[0.0], edges[edges < reach.days], [reach.days]]))
@@ -185,6 +203,7 @@ class Learner:
         t: Floats,
         *,
         area: Area,
+        start: float,
         days: float,
         reach: Reach,
         form: Form,
@@ -193,7 +212,7 @@ class Learner:
     ) -> None:
         self.n, self.reach, self.form, self.floor = x.size, reach, form, floor
         self.edges = _edges(reach, resolution)
-        self.seen = _time_seen(t, days, reach, resolution) * reach.step
+        self.seen = _time_seen(t, start, days, reach, resolution) * reach.step
         self.ringed = _rings_seen(x, y, area, reach) * reach.rings
 
     def kernel(self, ratio: float, after: Floats, around: Floats) -> Kernel:
@@ -237,6 +256,8 @@ class Learner:
             around = _exponential(
                 square, self.ringed, float(by_distance @ square) / found, self.floor**2, reach.metres**2
             )
+        if not (after.sum() > 0 and around.sum() > 0):
+            after, around = before.after, before.around
         made = self.kernel(1.0, after, around)
         ratio = (found + PRIOR[0]) / (self.expected(made) + PRIOR[1])
         return self.kernel(min(ratio, HIGHEST_RATIO), made.after, made.around)

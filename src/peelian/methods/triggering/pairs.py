@@ -11,10 +11,9 @@ from numba import njit
 from peelian.methods.triggering.kernel import STEPS, Kernel, Reach
 
 Floats = npt.NDArray[np.float64]
-
 Ints = npt.NDArray[np.int64]
-
 Codes = npt.NDArray[np.uint16]
+Bools = npt.NDArray[np.bool_]
 
 COUNT, FILL, SUM = 0, 1, 2
 
@@ -43,7 +42,7 @@ def _walk(
     t: Floats,
     start: Ints,
     shape: tuple[int, int],
-    reach: tuple[float, float],
+    reach: tuple[float, float, float],
     what: int,
     first: Ints,
     late: Codes,
@@ -54,14 +53,14 @@ def _walk(
 ) -> None:
     """Count the pairs of each report, fill them in, or sum what they add to each report's intensity.
 
-    Reports are sorted by square (of side `reach` or more) and in it by time, so that the earlier ones within reach of
-    successive reports of a square are windows that move forward in each of the nine squares around.
+    Reports are sorted by square, of side `farthest` or more, and in it by time, so that the earlier ones within reach
+    of successive reports of a square are windows that move forward in each of the nine squares around.
     """
     low = np.empty(9, dtype=np.int64)
     stop = np.empty(9, dtype=np.int64)
     rows, columns = shape
-    days, metres = reach
-    far_steps, late_steps, farthest = STEPS / metres, STEPS / days, metres * metres
+    days, metres, farthest = reach
+    far_steps, late_steps, farthest = STEPS / metres, STEPS / days, farthest * farthest
     for square in range(rows * columns):
         if start[square] == start[square + 1]:
             continue
@@ -105,20 +104,27 @@ def expect(
     late: Codes,
     far: Codes,
     base: Floats,
+    counted: Bools,
     in_time: Floats,
     around: Floats,
     background: Floats,
     by_lag: Floats,
     by_distance: Floats,
 ) -> float:
-    """Share each report out among the background and its pairs; returns the sum of the logs of the intensities."""
+    """Share each report out among the background and its pairs.
+
+    Returns the sum of the logs of the intensities at those that are counted, which alone are also found by lag and by
+    distance.
+    """
     total = 0.0
     for i in range(base.size):
         rate = base[i]
         for k in range(first[i], first[i + 1]):
             rate += in_time[late[k]] * around[far[k]]
-        total += np.log(rate)
         background[i] = base[i] / rate
+        if not counted[i]:
+            continue
+        total += np.log(rate)
         for k in range(first[i], first[i + 1]):
             share = in_time[late[k]] * around[far[k]] / rate
             by_lag[late[k]] += share
@@ -171,7 +177,8 @@ def find_pairs(x: Floats, y: Floats, t: Floats, *, reach: Reach) -> Pairs:
     none, unused = np.zeros(0, dtype=np.uint16), np.zeros(0)
     square, shape = _squares(x, y, reach.metres)
     start = np.searchsorted(square, np.arange(shape[0] * shape[1] + 1))
-    given = x, y, t, start, shape, (float(reach.days), float(reach.metres))
+    metres = float(reach.metres)
+    given = x, y, t, start, shape, (float(reach.days), metres, metres)
     _walk(*given, COUNT, first, none, none, unused, unused, unused)
     np.cumsum(first, out=first)
     late, far = np.empty(int(first[-1]), dtype=np.uint16), np.empty(int(first[-1]), dtype=np.uint16)
@@ -185,12 +192,12 @@ def triggered_at(x: Floats, y: Floats, t: Floats, *, kernel: Kernel) -> Floats:
     Parameters
     ----------
     x, y, t : array of float, shape (n,)
-        As in `find_pairs`.
+        As in `find_pairs`, but in the order of `by_square` for `Kernel.farthest`.
     """
     none, unused = np.zeros(0, dtype=np.uint16), np.zeros(0, dtype=np.int64)
     reach, total = kernel.reach, np.zeros(x.size)
-    square, shape = _squares(x, y, reach.metres)
+    square, shape = _squares(x, y, kernel.farthest)
     start = np.searchsorted(square, np.arange(shape[0] * shape[1] + 1))
-    given = x, y, t, start, shape, (float(reach.days), float(reach.metres))
+    given = x, y, t, start, shape, (float(reach.days), float(reach.metres), kernel.farthest)
     _walk(*given, SUM, unused, none, none, kernel.in_time, kernel.around, total)
     return total
