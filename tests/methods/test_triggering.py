@@ -177,6 +177,7 @@ def test_the_truth_of_a_simulation_comes_back(form):
     assert fit.rate == pytest.approx(0.7 * x.size / DAYS, rel=0.05)
     assert fit.background.shape == x.shape
     assert 0.6 < fit.background.mean() < 0.8
+    assert fit.converged
     assert fit.passes < 100
 
 

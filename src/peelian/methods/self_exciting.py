@@ -426,9 +426,8 @@ class SelfExciting(_SelfExciting):
 
     Notes
     -----
-    With a memory of two years, follow-ups are also where hot places come and go: on burglaries of Chicago in 2015 and
-    Portland in 2015 and 2016, 60 days told less of where reports came next, by 0.01 to 0.03 nats a report. To
-    measure near repeats, ask for ``memory="60d"``.
+    With a memory of two years, what is called follow-ups is also how hot places come and go, and the branching ratio is
+    no measure of near repeats: for that, ask for ``memory="60d"``, which mostly forecasts a little less well.
 
     Reports of the same instant are no follow-ups of each other. Where the records tell only the day, a report lies at
     noon, and the lags under half a day, which can't be seen, are extrapolated. Where only the period and the cell are

@@ -58,6 +58,8 @@ class Triggering:
         Of the sample, with each report's background taken from the other folds of time alone.
     passes : int
         Times that all pairs were looked at.
+    converged : bool
+        Whether the ratio had settled, rather than the rounds run out.
     n_pairs : int
     """
 
@@ -71,6 +73,7 @@ class Triggering:
     rate: float
     log_likelihood: float
     passes: int
+    converged: bool
     n_pairs: int
 
 
@@ -238,7 +241,7 @@ def fit_triggering(
 
     wanted = [(c, k) for c in range(limits.size + 1) for k in range(bandwidths.size)]
     amounts = np.full(len(wanted) + 1, fit.weight[counted].sum() / (len(wanted) + 1))
-    steps, ratio = 20, 0.0
+    steps, ratio, converged = 20, 0.0, False
     for _ in range(MOST_ROUNDS):
         densities = background.densities(fit.weight, classes, wanted)
         amounts = amounts_of(densities, fit.triggered, counted, amounts, steps=steps)
@@ -248,7 +251,8 @@ def fit_triggering(
         fit.begin(densities[:, kept], amounts[kept])
         found = fit.settle(found)
         amounts, steps = fit.amounts, 2
-        if abs(fit.kernel.ratio - ratio) < CLOSE * fit.kernel.ratio:
+        converged = abs(fit.kernel.ratio - ratio) < CLOSE * fit.kernel.ratio
+        if converged:
             break
         ratio = fit.kernel.ratio
 
@@ -269,5 +273,6 @@ def fit_triggering(
         float(amounts.sum() / fit.days),
         fit.likelihood,
         fit.passes,
+        converged,
         fit.pairs.late.size,
     )
