@@ -49,7 +49,7 @@ def test_the_page_is_accessible_and_asks_for_nothing(page_checks) -> None:
     page_checks(page)
     assert "Kernel density keeps up with counting" in page
     assert "Burglary: does the method keep up with counting?" in page
-    assert "on 3 periods since the trial, 1 of which is new" in page
+    assert "on 3 periods so far, 1 of which is new" in page
     assert "Never over the limit." in page
     assert "<circle" not in page
     assert "Until a person lifts it" not in page

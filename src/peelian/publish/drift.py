@@ -55,8 +55,8 @@ def drift_page(result: Result, scores: pd.DataFrame, *, demonstration: bool = Fa
         demonstration=demonstration,
         heading=f"{sources.category_name(result['category'])}: does the method keep up with counting?",
         sub=(
-            f"{title} beside {_lowered(str(result['baseline_title']))}, on {plural(len(scores), 'period')} since the "
-            f"trial, {plural(result['periods'], 'of which is', 'of which are')} new. Neither knew what was scored."
+            f"{title} beside {_lowered(str(result['baseline_title']))}, on {plural(len(scores), 'period')} so far, "
+            f"{plural(result['periods'], 'of which is', 'of which are')} new. Neither knew what was scored."
         ),
         headline=said,
         lines=lines,
