@@ -13,6 +13,7 @@ from peelian.workspace.audit import audit_plan
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.suspension import is_suspended
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["decide"]
@@ -46,7 +47,8 @@ def decide(
     Raises
     ------
     RefusedError
-        The role may not decide, decides on its own plan, or the plan's burden has not been measured.
+        The role may not decide, decides on its own plan, the plan's burden has not been measured, or its method has
+        been suspended since; refusing is always possible.
     """
     with workspace.writing():
         source = workspace.latest("plan", plan)
@@ -113,6 +115,7 @@ def _ask(
         "author_role": source["role"],
         "state": source["state"],
         "burden_measured": bool(audit and audit["measured"]),
+        "suspended": is_suspended(workspace, source["category"], workspace.result(source["id"])["method"]),
     }
     if audit and audit.get("passes") is not None:
         resource["within_limit"] = audit["passes"]

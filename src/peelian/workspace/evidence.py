@@ -11,6 +11,7 @@ from peelian.places import Periods
 from peelian.publish import Evidence
 from peelian.units import Frequency
 from peelian.workspace.forecast import load_surface, past_year
+from peelian.workspace.suspension import suspension_of
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["gather"]
@@ -26,7 +27,8 @@ def gather(
 ) -> Evidence:
     """Everything that is known about a plan, from the import of its records to the decision on it.
 
-    All of it is read from what was stored with the runs, so that an import in the meantime changes nothing.
+    All of it is read from what was stored with the runs, so that an import in the meantime changes nothing; only
+    whether the method is suspended is as it stands now.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ def gather(
         imports=[workspace.result(row["id"]) for row in workspace.runs("import")],
         quality=workspace.result(qualities[-1]) if qualities else None,
         forecast=forecast,
+        suspension=suspension_of(workspace, forecast["category"]),
         trial=workspace.result(trial_run) if trial_run else None,
         plan=planned or stored,
         audit=audit,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from peelian.workspace.suspension import suspensions
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["status"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Records by category, the latest run of each verb, open plans, and the next useful command."""
+    """Records by category, the latest run of each verb, what is suspended, and the next useful command."""
     workspace.require("status", {"kind": "workspace"})
     table = workspace.store.table()
     categories = (
@@ -43,6 +44,10 @@ def status(workspace: Workspace) -> dict[str, Any]:
             for item in categories
         ],
         "latest": latest,
+        "suspended": [
+            {key: one[key] for key in ("category", "method", "run", "at", "role", "by_hand")}
+            for one in suspensions(workspace)
+        ],
         "ledger": workspace.state.fact("ledger"),
         "next": _next(workspace, rows, latest),
     }
