@@ -54,6 +54,14 @@ MIXED_ROWS = 20_000
 FEWEST_REPORTS = 300
 """With fewer to learn from, the mixture stays as it is."""
 
+MANY_REPORTS = 30_000
+"""From as many on the learning rate is as given; below it falls with their square root, to `SLOWEST` of it."""
+
+SLOWEST = 0.4
+
+REPORTS_A_LEAF = 400
+"""Trees have a leaf for so many reports, and 4 at least."""
+
 PRIOR = 20.0
 """Reports that the mixture's first weights count for."""
 
@@ -89,8 +97,9 @@ class BoostedCounts(Method):
     trees : int
         0 leaves the mixture as it is.
     leaves : int
-        Of a tree, at most.
+        Of a tree, at most; fewer where reports are few.
     learning_rate : float
+        Where reports are many; lower where they are few.
     window : str or None
         How far back it learns; kernels look back further.
     country : str or None
@@ -178,10 +187,13 @@ class BoostedCounts(Method):
             rows.density, mixed, _angle(rows.day), [v[rows.cell] for v in counts.features.values()]
         )
         own = [1 if kind == "here" else 0 for kind in self.kinds_]
+        # Of few reports, trees as large and as quick would learn what was luck.
+        reports = float(np.sum(rows.weight * rows.observed))
         settings = {
             "objective": "poisson",
-            "num_leaves": self.leaves,
-            "learning_rate": self.learning_rate,
+            "num_leaves": min(self.leaves, max(4, int(reports / REPORTS_A_LEAF))),
+            "learning_rate": self.learning_rate
+            * float(np.clip((reports / MANY_REPORTS) ** 0.5, SLOWEST, 1.0)),
             "monotone_constraints": [*own, 1, *([0] * (columns.shape[1] - len(own) - 1))],
             "min_data_in_leaf": 100,
             "min_sum_hessian_in_leaf": 20.0,
