@@ -19,7 +19,7 @@ from packaging.version import Version
 import peelian
 
 ROOT = Path(__file__).resolve().parents[1]
-TASKS = ["demo", "test", "lint", "types", "docs", "bench", "clean"]
+TASKS = ["demo", "test", "lint", "types", "docs", "bench", "bench-report", "clean"]
 PIN = re.compile(r"^(?P<name>[a-z0-9.-]+)(?:\[[a-z0-9,-]+\])?==(?P<version>\S+)(?: ; (?P<marker>.+?))? \\$")
 
 

@@ -25,9 +25,42 @@ __all__ = ["Counts", "Points", "count_incidents", "count_table"]
 DENSE_LIMIT = 500_000_000
 
 GROUPS = frozenset(
-    "asian black citizenship ethnic ethnicity foreign hispanic immigrant immigrants income indigenous language latina latino "
-    "latinx minority nationality native poor poverty race races racial religion religious unemployed unemployment wealth "
-    "welfare white".split()
+    {
+        "asian",
+        "black",
+        "citizenship",
+        "ethnic",
+        "ethnicity",
+        "foreign",
+        "hispanic",
+        "immigrant",
+        "immigrants",
+        "income",
+    }
+    | {
+        "indigenous",
+        "language",
+        "latina",
+        "latino",
+        "latinx",
+        "minority",
+        "nationality",
+        "native",
+        "poor",
+        "poverty",
+    }
+    | {
+        "race",
+        "races",
+        "racial",
+        "religion",
+        "religious",
+        "unemployed",
+        "unemployment",
+        "wealth",
+        "welfare",
+        "white",
+    }
 )
 """Words by which a feature is known as a share of a group of residents or their means."""
 
@@ -166,8 +199,8 @@ def _check_feature(name: str, values: npt.NDArray[np.float64], cells: int) -> No
     group = GROUPS.intersection(re.split(r"[^a-z]+", name.lower()))
     if group:
         msg = (
-            f"{name!r} was given as a feature of places; {min(group)!r} names a group of residents or their means, from "
-            "which nothing here is forecast"
+            f"{name!r} was given as a feature of places; {min(group)!r} names a group of residents or their means, "
+            "from which nothing here is forecast"
         )
         raise UsageError(msg, hint="use what is known of places, such as population or distance_to_stations")
     if np.shape(values) != (cells,) or not np.all(np.isfinite(values)):
