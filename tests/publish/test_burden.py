@@ -60,7 +60,7 @@ def test_a_very_wide_interval_is_said_to_be_very_unsure():
 
 def test_each_group_has_its_own_figure_and_the_plan_comes_first():
     found = audit(
-        ratio("count_map", 1.5, 1.0, 2.0), ratio("plan", 2.0, 1.0, 3.0), ratio("by_population", 0.9, 0.8, 1.0),
+        ratio("counting", 1.5, 1.0, 2.0), ratio("plan", 2.0, 1.0, 3.0), ratio("by_population", 0.9, 0.8, 1.0),
         ratio("plan", 0.5, 0.2, 0.8, group="Green"),
     )  # fmt: skip
     burden = burden_of(found)

@@ -37,7 +37,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory, one_year: Path) -> Path:
         area_id="area_id",
         area_name="name",
         population={"White": "white", "Black": "black"},
-        sections={"forecast": {"origins": 8}, "audit": {"replicates": 200}},
+        sections={"forecast": {"origins": 8, "methods": ["kernel_density"]}, "audit": {"replicates": 200}},
     )
     import_records(Workspace(folder), one_year)
     return folder

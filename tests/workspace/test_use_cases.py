@@ -62,7 +62,7 @@ def test_the_audit_compares_with_counting_equal_and_by_population(acting: Opener
     planned = plan(acting())
     found = audit(acting()).result
     assert found["plan"] == planned.run
-    assert set(found["hours"]) == {"plan", "count_map", "equal_coverage", "by_population"}
+    assert set(found["hours"]) == {"plan", "counting", "equal_coverage", "by_population"}
     assert len({round(h, 6) for h in found["hours"].values()}) == 1, "all spend the same hours"
     ratios = {f["id"]: f for f in found["findings"]}
     assert ratios["exposure_ratio/equal_coverage/Black"]["value"] == pytest.approx(1, abs=0.05)
@@ -95,6 +95,8 @@ def test_a_reference_that_is_no_group(acting: Opener) -> None:
 def test_a_trial_needs_something_to_compare(acting: Opener) -> None:
     with pytest.raises(UsageError, match="count_map alone"):
         trial(acting(), "burglary", methods=["count_map"])
+    with pytest.raises(UsageError, match="count_map and seasonal_naive alone"):
+        trial(acting(), "burglary", methods=["count_map", "seasonal_naive"])
     with pytest.raises(UsageError, match="crystal_ball"):
         trial(acting(), "burglary", methods=["crystal_ball"])
     with pytest.raises(NotEnoughDataError):
@@ -103,8 +105,9 @@ def test_a_trial_needs_something_to_compare(acting: Opener) -> None:
 
 def test_a_trial_of_one_method_brings_counting_along(acting: Opener) -> None:
     found = trial(acting(), "robbery", methods=["kernel_density"], origins=12, fractions=[0.02]).result
-    assert [m["name"] for m in found["methods"]] == ["count_map", "kernel_density"]
-    assert list(found["methods"][0]["scores"]["pai"]) == ["0.02"]
+    names = [m["name"] for m in found["methods"]]
+    assert names == ["count_map", "decayed_counts", "kernel_density", "seasonal_naive"], "all that counts"
+    assert list(found["methods"][0]["scores"]["pai"]["by_fraction"]) == ["0.02"]
     assert all(m["seconds"] > 0 for m in found["methods"])
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 __all__ = ["main"]
 
 STOPPED = "stopped; nothing half-done was kept"
-INTERRUPTED = 130  # what Typer exits with after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from typer.exceptions import TyperException
 
     from peelian.cli.app import app
-    from peelian.cli.report import report_error
+    from peelian.cli.report import INTERRUPTED, report_error
     from peelian.errors import PeelianError, UsageError
 
     as_json = "--json" in given
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(report_error(usage, as_json=as_json))
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print(STOPPED, file=sys.stderr)
+            print(getattr(stop, "said", STOPPED), file=sys.stderr)
         raise
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not our fault, and not worth a word.

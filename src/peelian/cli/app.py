@@ -10,7 +10,7 @@ import typer
 
 from peelian.cli import render
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping
-from peelian.cli.report import Bar
+from peelian.cli.report import Bar, Stopped
 from peelian.errors import CheckError, UsageError
 
 __all__ = ["app"]
@@ -152,23 +152,59 @@ def trial(
     period: Period = None,
     origins: Annotated[int | None, typer.Option(help="How many past periods to try on.", min=2)] = None,
     fraction: Annotated[
-        list[float] | None, typer.Option(help="Share of the area that is picked; may be repeated.")
+        list[float] | None,
+        typer.Option(help="Share of the area that is picked, such as 0.01; may be repeated."),
+    ] = None,
+    area: Annotated[
+        list[str] | None,
+        typer.Option(help="Area that is picked instead: '0.25 sq mi', '2 km2'; may be repeated."),
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="Try only periods that start on this day or later: YYYY-MM-DD."),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Try only periods that end before this day: YYYY-MM-DD.")
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="A method's name, or all; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A method's name, or all; may be repeated (default: see peelian.toml)."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="At most so many processes; 1 works in this one (default: all cores).", min=1),
     ] = None,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try the forecasting methods against plain counting."""
+    """Try the forecasting methods against plain counting. Ctrl-C keeps what is finished."""
+    from peelian.units import parse_area
+    from peelian.workspace.trial import Interrupted
     from peelian.workspace.trial import trial as run
     from peelian.workspace.workspace import Workspace
 
-    with Bar(quiet=as_json) as bar:
-        opened = Workspace(workspace, role=role, progress=bar)
-        done = run(
-            opened, category, period=period, origins=origins, fractions=fraction, methods=method or ["all"]
+    areas = [parse_area(text) for text in area or ()]
+    try:
+        with Bar(quiet=as_json) as bar:
+            opened = Workspace(workspace, role=role, progress=bar)
+            done = run(
+                opened,
+                category,
+                period=period,
+                origins=origins,
+                fractions=fraction,
+                areas=areas,
+                first=first,
+                last=last,
+                methods=method,
+                jobs=jobs,
+            )
+    except Interrupted as stop:
+        said = (
+            f"stopped; {stop.kept:,} of {stop.total:,} forecasts of past periods are finished and kept: run the same "
+            "command again to go on from there"
         )
+        raise Stopped(said) from None
     _show(done.to_dict(), render.trial(done.result, opened.page(done.run, "trial.html")), as_json=as_json)
 
 
@@ -193,6 +229,61 @@ def forecast(
         done = run(opened, category, period=period, method=method, until=until)
     page = opened.page(done.run, "forecast.html")
     _show(done.to_dict(), render.forecast(done.result, page), as_json=as_json)
+
+
+@app.command()
+def drift(
+    category: Category,
+    workspace: Where = HERE,
+    period: Period = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch the method in use on what came in since its trial; one that falls behind counting is suspended."""
+    from peelian.workspace.drift import drift as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, category, period=period)
+    page = opened.page(done.run, "drift.html") if done.run else None
+    _show(done.to_dict() | {"run": done.run or None}, render.drift(done.result, page), as_json=as_json)
+
+
+@app.command()
+def suspend(
+    category: Category,
+    workspace: Where = HERE,
+    reason: Annotated[str, typer.Option(help="Why, in words. Required.")] = "",
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Suspend the method in use: the category is forecast by counting until a person lifts that."""
+    from peelian.workspace.suspend import suspend as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, category, reason=reason)
+    _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
+
+
+@app.command()
+def lift(
+    category: Category,
+    workspace: Where = HERE,
+    reason: Annotated[str, typer.Option(help="Why, in words. Required.")] = "",
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lift what suspends the methods of a category: forecasts go by the last verdict again."""
+    from peelian.workspace.suspend import lift as run
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = run(opened, category, reason=reason)
+    _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ __all__ = [
     "audit",
     "decided",
     "demo",
+    "drift",
     "entries",
     "forecast",
     "imported",
@@ -19,6 +20,7 @@ __all__ = [
     "published",
     "quality",
     "status",
+    "suspended",
     "trial",
     "verified",
 ]
@@ -100,31 +102,48 @@ def _with_interval(score: dict[str, Any], form: str) -> str:
 def trial(result: dict[str, Any], page: Path) -> str:
     """After ``trial``: the verdict first."""
     verdict = result["verdict"]
-    fraction = str(verdict["fraction"])
-    rows = []
-    for method in result["methods"]:
-        score = method["scores"]
-        rows.append(
-            (
-                method["name"],
-                _with_interval(score["hit_rate"][fraction], ".1%"),
-                _with_interval(score["pai"][fraction], ".2f"),
-                _number(score["log_skill"]["value"], "+.3f"),
-                _number(score["crps"]["value"], ".4g"),
-            )
-        )
-    return "\n".join(
-        [
-            f"verdict: {verdict['status']}; the workspace uses {verdict['method']}",
-            _wrap(verdict["text"]),
-            (
-                f"  {result['origins']} periods from {result['from']} to {result['to']}, {result['events']:,} reports, "
-                f"{result['cells']:,} cells; top {float(fraction):.1%} of the area:"
-            ),
-            _table(("method", "hit rate (95 %)", "PAI (95 %)", "log skill", "CRPS"), rows),
-            f"page: {page}",
-        ]
+    methods = sorted(result["methods"], key=lambda m: (m["name"] != result["baseline"], -_height(m)))
+    rows = [_scored(m["name"], m["scores"], _less(m, result["baseline"])) for m in methods]
+    rows.append(_scored("(future known)", result["hindsight"]["scores"], ""))
+    lines = [
+        f"verdict: {verdict['status']}; the workspace uses {verdict['method']}",
+        _wrap(verdict["text"]),
+        (
+            f"  {result['origins']} periods from {result['from']} to {result['to']}, {result['events']:,} reports, "
+            f"{result['cells']:,} cells; top {verdict['fraction']:.2%} of the area:"
+        ),
+        _table(("method", "hit rate (95 %)", "PAI", "difference (95 %)", "log skill", "CRPS"), rows),
+        _wrap(
+            f"difference: in PAI, from the best of counting, {result['baseline']}; future known: counts of the periods "
+            "before and after each one, no forecast but how much room there is"
+        ),
+    ]
+    lines += [_wrap("note: " + note) for note in result.get("notes", ())]
+    return "\n".join([*lines, f"page: {page}"])
+
+
+def _height(method: dict[str, Any]) -> float:
+    value = method["scores"]["pai"]["value"]
+    return -1.0 if value is None else float(value)
+
+
+def _scored(name: str, scores: dict[str, Any], difference: str) -> tuple[str, ...]:
+    return (
+        name,
+        _with_interval(scores["hit_rate"], ".1%"),
+        _number(scores["pai"]["value"], ".2f"),
+        difference,
+        _number(scores["log_skill"]["value"], "+.3f"),
+        _number(scores["crps"]["value"], ".4g"),
     )
+
+
+def _less(method: dict[str, Any], baseline: str) -> str:
+    found = method["versus_counts"].get("pai")
+    if method["name"] == baseline or found is None or found["difference"] is None:
+        return "the measure" if method["name"] == baseline else ""
+    ends = (found["low"], found["high"])
+    return f"{found['difference']:+.2f}" + ("" if None in ends else f" ({ends[0]:+.2f} to {ends[1]:+.2f})")
 
 
 def forecast(result: dict[str, Any], page: Path) -> str:
@@ -140,6 +159,36 @@ def forecast(result: dict[str, Any], page: Path) -> str:
             _wrap(f"method: {result['method']} ({result['why_this_method']})"),
             f"page: {page}",
             "next: peelian plan",
+        ]
+    )
+
+
+def drift(result: dict[str, Any], page: Path | None) -> str:
+    """After ``drift``: what it says of the method, then the latest periods."""
+    if page is None:
+        return str(result["text"])
+    lines = [
+        f"{result['status']}: {result['method']} beside {result['baseline']}, {result['from']} to {result['to']}",
+        _wrap(result["text"]),
+        f"  the sum of what it lacked is {result['path'][-1]:.2f} standard deviations, the limit {result['limit']:.2f}",
+        f"page: {page}",
+    ]
+    if result["status"] != "level":
+        lines.append(
+            f"next: peelian forecast --category '{result['category']}' (by counting); peelian lift is for the "
+            "commander or the overseer"
+        )
+    return "\n".join(lines)
+
+
+def suspended(result: dict[str, Any]) -> str:
+    """After ``suspend`` and ``lift``."""
+    category = result["category"]
+    return "\n".join(
+        [
+            _wrap(result["text"], ""),
+            _wrap(f"reason: {result['reason']}"),
+            f"next: peelian forecast --category '{category}'",
         ]
     )
 
@@ -237,6 +286,13 @@ def status(found: dict[str, Any]) -> str:
         lines.append(_table(("category", "incidents", "first", "last"), rows))
     for verb, row in found["latest"].items():
         lines.append(f"  last {verb}: {row['id']} at {row['at']} by the {row['role']} ({row['state']})")
+    for held in found["suspended"]:
+        lines.append(
+            _wrap(
+                f"suspended: {held['method']} for {held['category']}, since {held['at'][:10]} by {held['run']}; it is "
+                "forecast by counting until a person lifts that"
+            )
+        )
     return "\n".join([*lines, f"next: {found['next']}"])
 
 

@@ -13,7 +13,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from peelian.errors import PeelianError
 
-__all__ = ["Bar", "as_options", "report_error", "report_fault"]
+__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, which is Typer's too."""
+
+
+class Stopped(SystemExit):
+    """Ctrl-C where there is something to say of what was kept.
+
+    Parameters
+    ----------
+    said : str
+        What was kept, and how to go on.
+    """
+
+    def __init__(self, said: str) -> None:
+        super().__init__(INTERRUPTED)
+        self.said = said
 
 
 #: What the library calls a parameter is an option here.

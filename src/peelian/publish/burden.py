@@ -17,7 +17,7 @@ Result = Mapping[str, Any]
 
 MAPS = {
     "plan": "This plan",
-    "count_map": "Counting, under the same rules",
+    "counting": "Counting, under the same rules",
     "equal_coverage": "The same hours everywhere",
     "by_population": "Hours by number of residents",
 }

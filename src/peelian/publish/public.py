@@ -180,11 +180,24 @@ def public_page(evidence: Evidence) -> str:
         reported_table=_table(published, evidence) if published is not None else None,
         reported_map=_area_map(published, evidence) if published is not None else None,
         records=_records(evidence),
+        beside=_beside(evidence, choice),
         ledger=ledger_words(evidence.ledger) if evidence.ledger is not None else [],
         checkpoint=str((evidence.ledger or {}).get("checkpoint") or ""),
         check_code=_check_code(evidence.ledger),
         attribution=evidence.attribution,
         origin=origin_pairs(evidence),
+    )
+
+
+def _beside(evidence: Evidence, choice: Choice) -> list[str]:
+    """What the method in use was given to learn from beside the category's own reports; counting is given nothing."""
+    learned = (evidence.forecast or {}).get("learned_from") or {}
+    if not choice.used or is_counting(choice.used, evidence.trial):
+        return []
+    kinds = listing([sources.label(name) for name in learned.get("companions") or ()])
+    said = [f"reports of {kinds}"] if kinds else []
+    return said + (
+        ["how many people live at a place, all groups together"] if learned.get("features") else []
     )
 
 

@@ -51,7 +51,7 @@ def _check_set_before(workspace: Workspace, source: dict[str, Any]) -> None:
 
 
 def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None) -> dict[str, Any]:
-    """Exposure by group of a plan, of the count map under the same rules, of equal and of by-population coverage."""
+    """Exposure by group of a plan, of the best counting by the same rules, of equal and by-population coverage."""
     settings = workspace.config.audit
     areas = workspace.areas
     groups = list(workspace.config.place.population)
@@ -76,7 +76,7 @@ def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None
         population=population,
         reference=reference,
         comparisons={
-            "count_map": counting.hours,
+            "counting": counting.hours,
             "equal_coverage": equal_hours(plan.grid, plan.hours_used),
             "by_population": hours_by_population(population, plan.hours_used),
         },

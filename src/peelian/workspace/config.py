@@ -69,8 +69,25 @@ class Forecast(_Section):
     period: str = "1w"
     origins: int = Field(default=52, ge=2)
     fractions: tuple[Share, ...] = (0.01, 0.05)
-    gap: int = Field(default=0, ge=0)
+    methods: tuple[str, ...] = ("all",)
+    gap: int | Literal["measured"] = 0
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("methods")
+    @classmethod
+    def _named(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if not methods or len(set(methods)) < len(methods):
+            msg = f'{list(methods)} was given; expected ["all"] or names of methods, each once'
+            raise ValueError(msg)
+        return methods
+
+    @field_validator("gap", mode="before")
+    @classmethod
+    def _periods(cls, gap: object) -> object:
+        if gap != "measured" and (not isinstance(gap, int) or isinstance(gap, bool) or gap < 0):
+            msg = f'{gap!r} was given; expected a whole number of periods, at least 0, or "measured"'
+            raise ValueError(msg)
+        return gap
 
     @field_validator("period")
     @classmethod

@@ -31,6 +31,14 @@ from peelian.workspace.workspace import Progress, Workspace
 __all__ = ["Demo", "run_demo"]
 
 CATEGORY = "burglary"
+METHODS = (
+    "kernel_density",
+    "decayed_kernel_density",
+    "kernel_mixture",
+    "prospective_hot_spots",
+    "self_exciting",
+)
+"""What the trial tries against counting: one of each kind that is quick; ``--method all`` tries the slow ones too."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def run_demo(
         population={"White": "white", "Black": "black"},
         sections={
             "agency": {"demonstration": True, "attribution": ATTRIBUTION},
-            "forecast": {"origins": 52},
+            "forecast": {"origins": 52, "methods": list(METHODS)},
             "audit": {"reference": "White"},
         },
     )

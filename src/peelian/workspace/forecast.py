@@ -8,33 +8,36 @@ import numpy as np
 import pandas as pd
 
 from peelian.errors import NotEnoughDataError, PeelianError
-from peelian.methods import Surface, method_by_name
+from peelian.methods import CountMap, Method, Surface, method_by_name
 from peelian.places import Counts, Grid, Period, Periods
 from peelian.publish import reported_by_area
-from peelian.workspace.history import history, training_incidents
+from peelian.workspace.history import gap_of, history, learned_from, training_incidents
+from peelian.workspace.suspension import counts_only, suspension_of
+from peelian.workspace.trial import decides
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["forecast", "load_surface"]
+
+EXPLAINED = 25
+"""Places, those with the most expected reports, of which is stored what made their number."""
 
 
 def chosen_method(workspace: Workspace, category: str, frequency: str) -> tuple[str, dict[str, Any] | None]:
     """The method of the category's last verdict and that verdict; plain counting when there was no such trial.
 
-    A verdict is about what was tried: only a trial of the same period with the configured share of the area, gap and at
-    least the configured number of origins counts. Others explore.
+    A verdict is about what was tried: only a trial of the same period with the configured share of the area, gap,
+    methods and at least the configured number of origins counts (`peelian.workspace.trial.decides`). Others explore.
+    Where no method is better, the verdict names the best of those that count.
     """
-    settings = workspace.config.forecast
     for row in reversed(workspace.runs("trial", category=category)):
         found = workspace.result(row["id"])
-        if (
-            found["period"] == frequency
-            and found["gap"] == settings.gap
-            and found["origins"] >= settings.origins
-            and found["verdict"]["fraction"] == settings.fractions[0]
-        ):
+        if decides(workspace.config.forecast, found, frequency):
             verdict = dict(found["verdict"])
-            return str(verdict["method"]), {"trial": row["id"], **verdict}
-    return "count_map", None
+            counting = [m["name"] for m in found["methods"] if m["counting"]]
+            return str(verdict["method"]), {
+                "trial": row["id"], **verdict, "baseline": found["baseline"], "counting": counting,
+            }  # fmt: skip
+    return CountMap.name, None
 
 
 def forecast(
@@ -53,22 +56,37 @@ def forecast(
         Another method than the verdict's; the result says that it was chosen by hand.
     until : date, optional
         Use records before this day only.
+
+    Raises
+    ------
+    RefusedError
+        The role may not forecast, or the method was chosen by hand while those of the category are suspended.
     """
     workspace.require("forecast", {"kind": "method"})
     from peelian.publish import forecast_page
 
     with workspace.writing():
-        counts, target = _learned_from(workspace, history(workspace, category, period=period, until=until))
-        name, verdict = chosen_method(workspace, category, str(counts.periods.frequency))
-        why = (
-            f"the verdict of {verdict['trial']}"
-            if verdict
-            else "no trial with these settings yet: plain counting"
-        )
-        if method is not None and method != name:
-            name, why = method, f"chosen by hand; {why} says {name}"
-        surface = method_by_name(name)().fit(counts).predict(target)
-        result = _result(category, surface, counts, verdict, why) | {"origin": workspace.origin()}
+        whole = history(workspace, category, period=period, until=until)
+        frequency = str(whole.periods.frequency)
+        gap, delay = gap_of(workspace, category, frequency)
+        counts, target = _known(whole, gap)
+        name, verdict = chosen_method(workspace, category, frequency)
+        suspension = suspension_of(workspace, category)
+        name, why = _in_use(name, verdict, suspension, by_hand=method)
+        suspended = suspension is not None and not counts_only(name)
+        workspace.require("forecast", {"kind": "method", "suspended": suspended})
+        fitted = method_by_name(name)().fit(counts, gap=gap)
+        surface = fitted.predict(target)
+        terms = _terms(fitted, surface)
+        result = _result(category, surface, counts, verdict, why) | {
+            "suspension": suspension,
+            "gap": gap,
+            "delay": delay,
+            "learned_from": learned_from(workspace, counts),
+            "why": _why(terms),
+            "notes": [] if delay is None else [f"The gap of {gap} was measured. {delay['text']}"],
+            "origin": workspace.origin(),
+        }
         page = forecast_page(
             result, surface, areas=workspace.areas, demonstration=workspace.config.agency.demonstration
         )
@@ -76,19 +94,34 @@ def forecast(
             workspace.new_run("forecast"),
             result,
             category=category,
-            tables={"surface": _stored(surface), **_past(workspace, category, counts)},
+            tables={"surface": _stored(surface), "why": terms, **_past(workspace, category, counts)},
             pages={"forecast.html": page},
             details={"category": category, "method": name},
         )
 
 
-def _learned_from(workspace: Workspace, counts: Counts) -> tuple[Counts, Period]:
+def _in_use(
+    name: str, verdict: dict[str, Any] | None, suspension: dict[str, Any] | None, *, by_hand: str | None
+) -> tuple[str, str]:
+    """The method to forecast by, and why: the verdict's, counting where that is suspended, or one chosen by hand."""
+    why = (
+        f"the verdict of {verdict['trial']}"
+        if verdict
+        else "no trial with these settings yet: plain counting"
+    )
+    if suspension is not None and verdict is not None and not counts_only(name):
+        why = f"{name} was suspended on {str(suspension['at'])[:10]} by {suspension['run']}, until a person lifts that"
+        name = str(verdict["baseline"])
+    if by_hand is not None and by_hand != name:
+        return by_hand, f"chosen by hand; {why} says {name}"
+    return name, why
+
+
+def _known(counts: Counts, gap: int) -> tuple[Counts, Period]:
     """What is complete enough to learn from, and the period to forecast: the one after the last stored.
 
-    The last periods, as many as ``[forecast] gap`` says, are left out as they are in a trial: reports of them still
-    come in.
+    The last `gap` periods are left out as they are in a trial: reports of them still come in.
     """
-    gap = workspace.config.forecast.gap
     target = counts.periods.following()[0]
     if gap == 0:
         return counts, target
@@ -96,6 +129,40 @@ def _learned_from(workspace: Workspace, counts: Counts) -> tuple[Counts, Period]
         msg = f"[forecast] gap = {gap} leaves nothing of the {len(counts.periods)} periods that are stored"
         raise NotEnoughDataError(msg, hint="set a smaller gap in peelian.toml, or import more records")
     return counts[: len(counts.periods) - gap], target
+
+
+def _terms(fitted: Method, surface: Surface) -> pd.DataFrame:
+    """What made the numbers of the highest places: ``rank``, ``cell``, ``expected``, ``term`` and its part of it."""
+    frame = surface.frame
+    top = frame["rank"].to_numpy().argsort(kind="stable")[:EXPLAINED]
+    explained = fitted.explain(surface.period)
+    told = explained.iloc[top].to_numpy(dtype=np.float64)
+    names = [" ".join(str(name).split()).replace(" ,", ",") for name in explained.columns]
+    rows = [
+        (
+            int(frame["rank"].iloc[i]),
+            str(frame["cell"].iloc[i]),
+            float(frame["expected"].iloc[i]),
+            name,
+            float(part),
+        )
+        for i, parts in zip(top, told, strict=True)
+        for name, part in sorted(zip(names, parts, strict=True), key=lambda pair: -pair[1])
+    ]
+    return pd.DataFrame(rows, columns=["rank", "cell", "expected", "term", "reports"])
+
+
+def _why(terms: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same as nested data, a place each."""
+    return [
+        {
+            "rank": int(part["rank"].iloc[0]),
+            "cell": str(cell),
+            "expected": round(float(part["expected"].iloc[0]), 6),
+            "terms": {str(t): round(float(v), 6) for t, v in zip(part["term"], part["reports"], strict=True)},
+        }
+        for cell, part in terms.groupby("cell", sort=False)
+    ]
 
 
 def _result(
@@ -187,4 +254,6 @@ def counts_behind(workspace: Workspace, run: str) -> Counts:
     fitted = result["fitted"]
     grid = load_surface(workspace, run).grid
     until = fitted["trained_to"]
-    return history(workspace, result["category"], period=fitted["frequency"], until=until, grid=grid)
+    return history(
+        workspace, result["category"], period=fitted["frequency"], until=until, grid=grid, beside=False
+    )

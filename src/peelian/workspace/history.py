@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from peelian.errors import NotEnoughDataError, RefusedError
-from peelian.places import Counts, Grid, Periods, count_incidents
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+from scipy import sparse
+
+from peelian.errors import DataError, NotEnoughDataError, RefusedError
+from peelian.places import Counts, Grid, Periods, count_incidents, metres_per_unit
 from peelian.places.periods import as_day
 from peelian.records import Incidents
 from peelian.records.coverage import span_of_table
+from peelian.records.incidents import match_categories
 from peelian.units import Frequency
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["history", "training_incidents"]
+__all__ = ["gap_of", "history", "learned_from", "training_incidents"]
 
 #: Share of a category's incidents from which on a source decides from when to when the category is covered.
 MAIN_SOURCE = 0.05
+
+MOST_COMPANIONS = 12
+"""Other categories that methods may learn from, the most frequent ones of the first half of the time."""
+
+CATCH_ALL = "other"
+"""A category of which nobody knows what is in it, officers' own activity too: never learned from beside another."""
+
+MOST_CELLS = 1_000_000
+"""Of a grid that is forecast on; a map of more takes more memory than most machines have."""
 
 
 def training_incidents(workspace: Workspace, category: str) -> Incidents:
@@ -49,6 +69,7 @@ def history(
     period: str | None = None,
     until: str | None = None,
     grid: Grid | None = None,
+    beside: bool = True,
 ) -> Counts:
     """Counts of a category in whole periods, from where its sources' records are complete to where they end.
 
@@ -58,11 +79,17 @@ def history(
         Count up to and without this day.
     grid : Grid, optional
         Another grid than the workspace has now.
+    beside : bool
+        Give with them what methods may learn from beside: ``companions``, counts of the most frequent other categories
+        without officers' own activity (charter, rule 6) from the same sources, and ``features``, the number of
+        residents of each cell where the areas have it.
 
     Raises
     ------
     NotEnoughDataError
         The records end before `until`, or hold not one whole period.
+    DataError
+        The cells are so small that a map of them would not fit in memory.
     """
     frequency = Frequency.parse(period or workspace.config.forecast.period)
     incidents = training_incidents(workspace, category)
@@ -82,4 +109,129 @@ def history(
             raise NotEnoughDataError(msg, hint=f"--until {end}, or import the records that are missing")
         end = as_day(until)
     periods = Periods.covering(start, end, frequency)
-    return count_incidents(incidents, workspace.grid if grid is None else grid, periods)
+    counts = count_incidents(incidents, _grid(workspace) if grid is None else grid, periods)
+    if not beside:
+        return counts
+    return replace(
+        counts,
+        companions=_companions(workspace, category, counts, sources),
+        features=_features(workspace, counts.grid),
+    )
+
+
+def learned_from(workspace: Workspace, counts: Counts) -> dict[str, Any]:
+    """What methods were given to learn from beside the category's own counts, for the record of a result."""
+    groups = _residents(workspace) if "population" in counts.features else []
+    return {
+        "companions": {name: int(matrix.sum()) for name, matrix in counts.companions.items()},
+        "features": {name: groups if name == "population" else [] for name in counts.features},
+    }
+
+
+def gap_of(
+    workspace: Workspace, category: str, frequency: str | Frequency
+) -> tuple[int, dict[str, Any] | None]:
+    """Periods before a forecast that are left out, as ``[forecast] gap`` says, and how they were measured.
+
+    Returns
+    -------
+    gap : int
+    delay : dict or None
+        None where the gap is a number that somebody set. Else ``known``, ``share``, ``n`` and ``text``: how late
+        reports arrive, or why that can't be told (the gap is then 0).
+    """
+    given = workspace.config.forecast.gap
+    if given != "measured":
+        return given, None
+    from peelian.records.delay import reporting_gap
+
+    found = reporting_gap(training_incidents(workspace, category), frequency)
+    return found.gap, {"known": found.known, "share": found.share, "n": found.n, "text": found.text}
+
+
+def _grid(workspace: Workspace) -> Grid:
+    """The workspace's grid; one that is too fine is refused before it is made, which is what would take the memory."""
+    cell = workspace.config.place.cell
+    if workspace.areas is None or workspace.crs is None:
+        found = workspace.grid
+        area, n = float(found.area.sum()), len(found)
+    else:
+        area = workspace.areas.union().area * metres_per_unit(workspace.crs) ** 2 / 1e6
+        n = round(area * 1e6 / cell**2)
+    if n <= MOST_CELLS:
+        return workspace.grid
+    enough = math.sqrt(area * 1e6 / MOST_CELLS)
+    step = 10.0 ** math.floor(math.log10(enough))
+    msg = f"cells of {cell:g} m make about {n:,} of the study area of {area:,.0f} km2; expected at most {MOST_CELLS:,}"
+    raise DataError(
+        msg, hint=f"set cell = {math.ceil(enough / step) * step:g} or more under [place] in peelian.toml"
+    )
+
+
+def _companions(
+    workspace: Workspace, category: str, counts: Counts, sources: Sequence[str]
+) -> dict[str, sparse.csc_array]:
+    """Counts of the other categories by name, in one pass over the records.
+
+    From the sources that cover the whole of the periods alone: a source that begins half-way would look like a rise.
+    """
+    table = workspace.store.table()
+    labels = table.select("label").distinct().to_pyarrow()["label"].to_pylist()
+    same, names = match_categories([category], [str(label) for label in labels])
+    others = table.filter(
+        ~table.officer_initiated,
+        table.source.isin(list(sources)),
+        ~table.category.isin([*same, CATCH_ALL]),
+        ~table.label.isin(names) if names else True,
+        table.occurred_from >= counts.periods.start.item(),
+        table.occurred_from < counts.periods.end.item(),
+    )
+    if counts.periods.frequency.resolution == "day":
+        others = others.filter(others.resolution != "month")
+    rows = others.select("category", "x", "y", day=others.occurred_from.date()).to_pyarrow()
+    kinds = pc.dictionary_encode(rows["category"].combine_chunks())
+    kind = kinds.indices.to_numpy(zero_copy_only=False)
+    cell = counts.grid.locate(rows["x"].to_numpy(), rows["y"].to_numpy())
+    period = counts.periods.locate(rows["day"].to_numpy())
+    kept = (cell >= 0) & (period >= 0)
+    kind, cell, period = kind[kept], cell[kept], period[kept]
+    # By the first half of the time: what a trial is scored on has no say in what is learned from.
+    n = np.bincount(kind[period < (len(counts.periods) + 1) // 2], minlength=len(kinds.dictionary))
+    known = {str(name): k for k, name in enumerate(kinds.dictionary.to_pylist()) if n[k]}
+    most = sorted(known, key=lambda name: (-n[known[name]], name))[:MOST_COMPANIONS]
+    return {name: _matrix(kind == known[name], cell, period, counts.matrix.shape) for name in most}
+
+
+def _matrix(
+    of: npt.NDArray[np.bool_],
+    cell: npt.NDArray[np.int64],
+    period: npt.NDArray[np.int64],
+    shape: tuple[int, int],
+) -> sparse.csc_array:
+    one = np.ones(int(of.sum()), dtype=np.int64)
+    made = sparse.coo_array((one, (cell[of], period[of])), shape=shape, dtype=np.int64).tocsc()
+    made.sum_duplicates()
+    return made
+
+
+def _residents(workspace: Workspace) -> list[str]:
+    """Groups whose residents add up to those of a place; none where a single group is all that is known.
+
+    How many live somewhere may tell of reports. How many of one group do must not (charter): a lone group is never
+    taken for the whole.
+    """
+    groups = [] if workspace.areas is None else list(workspace.areas.population)
+    total = [group for group in groups if group.casefold() in TOTALS]
+    return total[:1] if total else groups if len(groups) > 1 else []
+
+
+TOTALS = ("all", "everyone", "population", "residents", "total")
+"""Names of a group that is everybody."""
+
+
+def _features(workspace: Workspace, grid: Grid) -> dict[str, npt.NDArray[np.float64]]:
+    groups = _residents(workspace)
+    if not groups or workspace.areas is None:
+        return {}
+    spread = workspace.areas.spread(workspace.areas.frame[groups].to_numpy(dtype=float), grid)
+    return {"population": np.asarray(spread.values.sum(axis=1), dtype=np.float64)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from peelian.methods import CountMap
+from peelian.methods import CountMap, method_by_name
 from peelian.response import Plan, make_plan
 from peelian.workspace.forecast import counts_behind, load_surface
+from peelian.workspace.suspension import is_suspended
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["plan", "rebuild_plan"]
@@ -30,11 +31,18 @@ def plan(
         Budget, and what one place takes of it; from ``peelian.toml`` when not given.
     cap_per_area : int, optional
         At most so many places in one area.
+
+    Raises
+    ------
+    RefusedError
+        The role may not plan, or the forecast is by a method that has been suspended since.
     """
     workspace.require("plan", {"kind": "plan"})
     settings = workspace.config.plan
     with workspace.writing():
         source = workspace.latest("forecast", forecast)
+        suspended = is_suspended(workspace, source["category"], workspace.result(source["id"])["method"])
+        workspace.require("plan", {"kind": "plan", "suspended": suspended})
         parameters = {
             "unit_hours": unit_hours or settings.unit_hours,
             "hours_per_place": hours_per_place or settings.hours_per_place,
@@ -60,13 +68,15 @@ def build_plan(workspace: Workspace, forecast: str, parameters: dict[str, Any]) 
     """The plan that a forecast and a budget lead to: the same plan each time."""
     surface = load_surface(workspace, forecast)
     counts = counts_behind(workspace, forecast)
-    # What counting would have chosen goes with the plan, so that the two can be compared.
+    # What counting would have chosen goes with the plan, so that the two can be compared: the best of it, by the trial.
+    stored = workspace.result(forecast)
+    counting = method_by_name((stored["verdict"] or {}).get("baseline") or CountMap.name)
     baseline = None
-    if surface.method != CountMap.name:
-        baseline = CountMap().fit(counts).predict(surface.period)
+    if surface.method != counting.name:
+        baseline = counting().fit(counts, gap=stored["gap"]).predict(surface.period)
     return make_plan(
         surface,
-        category=workspace.result(forecast)["category"],
+        category=stored["category"],
         unit_hours=parameters["unit_hours"],
         hours_per_place=parameters["hours_per_place"],
         cap_per_area=None if workspace.areas is None else parameters["cap_per_area"],

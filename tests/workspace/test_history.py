@@ -1,0 +1,170 @@
+"""The past as methods get it: counts, what lies beside them, and the periods whose reports still come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peelian.errors import DataError
+from peelian.places import count_table
+from peelian.records.delay import reporting_gap
+from peelian.workspace import Workspace
+from peelian.workspace.forecast import forecast
+from peelian.workspace.history import MOST_COMPANIONS, gap_of, history, learned_from, training_incidents
+from peelian.workspace.import_ import import_records
+from peelian.workspace.init import init
+
+from .conftest import Opener
+
+OFFICERS = {"drugs", "weapons", "trespass", "prostitution", "liquor", "loitering", "obstruction", "driving"}
+
+
+def set_in(folder: Path, old: str, new: str) -> None:
+    config = folder / "peelian.toml"
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_companions_are_the_most_frequent_other_categories_counted_alike(acting: Opener) -> None:
+    workspace = acting()
+    counts = history(workspace, "burglary")
+    table = workspace.store.table()
+    table = table.filter(~table.officer_initiated)
+    assert len(counts.companions) == MOST_COMPANIONS
+    for name, matrix in counts.companions.items():
+        whole = count_table(table.filter(table.category == name), counts.grid, counts.periods).matrix
+        assert (matrix != whole).nnz == 0
+    half = counts.periods[: (len(counts.periods) + 1) // 2]
+    early = table.filter(table.occurred_from < half.end.item())
+    n = {
+        name: count_table(early.filter(early.category == name), counts.grid, half).total
+        for name in table.select("category").distinct().to_pyarrow()["category"].to_pylist()
+        if name not in ("burglary", "other")
+    }
+    assert list(counts.companions) == sorted(n, key=lambda name: (-n[name], name))[:MOST_COMPANIONS]
+
+
+def test_officers_own_activity_and_what_nobody_knows_are_no_companions(acting: Opener) -> None:
+    workspace = acting()
+    assert not {"burglary", "other", *OFFICERS} & set(history(workspace, "burglary").companions)
+    table = workspace.store.table()
+    assert int(table.filter(table.officer_initiated).count().execute()) > 500, "there is some to leave out"
+
+
+def test_a_label_is_no_companion_of_itself(acting: Opener) -> None:
+    """The rest of its category is: it must not hold the label's own reports again."""
+    workspace = acting()
+    table = workspace.store.table()
+    burglaries = table.filter(table.category == "burglary", ~table.officer_initiated)
+    label = str(
+        burglaries.group_by("label").agg(n=burglaries.count()).order_by("n").to_pandas()["label"].iloc[-1]
+    )
+    counts, whole = history(workspace, label), history(workspace, "burglary")
+    assert 0 < counts.total < whole.total
+    assert int(counts.companions["burglary"].sum()) == whole.total - counts.total
+
+
+def test_companions_come_from_sources_that_cover_the_whole_time(acting: Opener, tmp_path: Path) -> None:
+    """A source that begins half-way would look like a rise everywhere."""
+    before = {n: int(m.sum()) for n, m in history(acting(), "burglary").companions.items()}
+    x, y = history(acting(), "burglary").points.x[:1], history(acting(), "burglary").points.y[:1]  # type: ignore[union-attr]
+    rows = pd.DataFrame({"ts": ["2016-12-30 10:00"] * 40, "type": "Robbery", "x_m": x[0], "y_m": y[0]})
+    rows.to_csv(tmp_path / "late.csv", index=False)
+    mapping = {"occurred_from": "ts", "x": "x_m", "y": "y_m", "category": "type"}
+    import_records(acting(), tmp_path / "late.csv", mapping=mapping)
+    assert {n: int(m.sum()) for n, m in history(acting(), "burglary").companions.items()} == before
+
+
+def test_residents_of_each_place_are_given_without_their_groups(acting: Opener) -> None:
+    workspace = acting()
+    counts = history(workspace, "burglary")
+    assert set(counts.features) == {"population"}
+    areas = workspace.areas
+    assert areas is not None
+    assert counts.features["population"].sum() == pytest.approx(
+        areas.frame[["White", "Black"]].to_numpy().sum()
+    )
+    told = learned_from(workspace, counts)
+    assert told["features"] == {"population": ["White", "Black"]}
+    assert told["companions"]["theft"] == int(counts.companions["theft"].sum())
+
+
+@pytest.mark.parametrize(
+    ("population", "expected"),
+    [
+        ("{ Black = 'Black' }", {}),
+        ("{ Total = 'White', Black = 'Black' }", {"population": ["Total"]}),
+    ],
+)
+def test_a_lone_group_is_never_taken_for_the_residents(
+    acting: Opener, population: str, expected: dict[str, list[str]]
+) -> None:
+    """Where only one group is known, its number is that group's share of the place in disguise."""
+    set_in(
+        acting().folder, 'population = { "White" = "White", "Black" = "Black" }', f"population = {population}"
+    )
+    workspace = acting()
+    counts = history(workspace, "burglary")
+    assert learned_from(workspace, counts)["features"] == expected
+    assert set(counts.features) == set(expected)
+
+
+def test_nothing_beside_where_nothing_is_asked_for(acting: Opener) -> None:
+    counts = history(acting(), "burglary", beside=False)
+    assert (counts.companions, counts.features) == ({}, {})
+
+
+def test_the_future_is_in_no_companion(acting: Opener) -> None:
+    whole, part = history(acting(), "burglary"), history(acting(), "burglary", until="2016-07-03")
+    n = len(part.periods)
+    i = int(np.flatnonzero(whole.periods.edges == part.periods.start)[0])
+    for name in set(part.companions) & set(whole.companions):
+        matrix = part.companions[name]
+        assert (matrix != whole.companions[name][:, i : i + n]).nnz == 0
+
+
+def test_cells_too_small_for_any_machine_are_refused_before_they_are_made(acting: Opener) -> None:
+    set_in(acting().folder, "cell = 250.0", "cell = 4.0")
+    with pytest.raises(DataError, match=r"cells of 4 m make about 10,\d+,\d+ of the study area") as caught:
+        history(acting(), "burglary")
+    assert caught.value.hint == "set cell = 20 or more under [place] in peelian.toml"
+    set_in(acting().folder, "cell = 4.0", "cell = 20.0")
+    assert len(history(acting(), "burglary", beside=False).grid) < 1_000_000
+
+
+def test_without_areas_too_many_cells_are_refused_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(tmp_path / "bare", crs="EPSG:26910", cell=250)
+    days = pd.date_range("2024-01-01", periods=200).strftime("%Y-%m-%d 10:00")
+    rows = pd.DataFrame({"ts": days, "type": "Burglary", "x_m": 491_000 + np.arange(200), "y_m": 5_458_000})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    mapping = {"occurred_from": "ts", "x": "x_m", "y": "y_m", "category": "type"}
+    import_records(Workspace(tmp_path / "bare"), tmp_path / "rows.csv", mapping=mapping)
+    assert history(Workspace(tmp_path / "bare"), "burglary").features == {}
+    monkeypatch.setattr("peelian.workspace.history.MOST_CELLS", 3)
+    with pytest.raises(DataError, match="expected at most 3"):
+        history(Workspace(tmp_path / "bare"), "burglary")
+
+
+def test_a_gap_is_a_number_or_measured(acting: Opener) -> None:
+    assert gap_of(acting(), "burglary", "1w") == (0, None)
+    set_in(acting().folder, "gap = 0", "gap = 3")
+    assert gap_of(acting(), "burglary", "1w") == (3, None)
+    set_in(acting().folder, "gap = 3", 'gap = "measured"')
+    workspace = acting()
+    gap, told = gap_of(workspace, "burglary", "1w")
+    found = reporting_gap(training_incidents(workspace, "burglary"), "1w")
+    assert told is not None
+    assert (gap, told["known"], told["text"]) == (found.gap, found.known, found.text)
+
+
+def test_a_measured_gap_is_said_with_the_forecast(acting: Opener) -> None:
+    set_in(acting().folder, "gap = 0", 'gap = "measured"')
+    found = forecast(acting(), "burglary").result
+    assert found["notes"] == [f"The gap of {found['gap']} was measured. {found['delay']['text']}"]
+    assert isinstance(found["gap"], int)
