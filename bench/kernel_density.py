@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from _machine import print_machine
+from _scores import keep
 from scipy import ndimage
 
 from peelian.methods.smoothing import smooth_points
@@ -94,12 +95,23 @@ def main() -> None:
         return float(100 * np.abs(found[np.ix_(rows, columns)] - exact).max() / exact.max())
 
     print(f"ours: {seconds:.3f} s, largest error {error(image):.4f} % of the peak")
+    rows = []
     for name, work in peers.items():
         peer, found = timed(work, x, y)
         print(
             f"{name}: {peer:.3f} s, largest error {error(found):.4f} % of the peak; "
             f"ratio peer / ours {peer / seconds:.2f}"
         )
+        rows.append(
+            {
+                "work": f"kernel density, {N:,} points, {SIDE} x {SIDE} nodes",
+                "ours": f"{seconds:.3f} s",
+                "peer": f"{name}: {peer:.3f} s",
+                "ratio": f"{peer / seconds:.1f}",
+                "note": f"largest error, % of the peak: ours {error(image):.4f}, the peer's {error(found):.4f}",
+            }
+        )
+    keep("kernel_density", {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ __all__ = ["MEMBERS", "Stack"]
 
 Floats = npt.NDArray[np.float64]
 
-MEMBERS = ("count_map", "decayed_counts", "decayed_kernel_density")
+MEMBERS = ("decayed_counts", "decayed_kernel_density", "kernel_mixture", "self_exciting", "boosted_counts")
 """What is stacked where nothing else is said: one of each kind."""
 
 PRIOR = 1.0

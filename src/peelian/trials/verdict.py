@@ -243,7 +243,7 @@ def _text(
     chosen_by = "whose interval has the highest lower end" if status == "better" else "with the highest PAI"
     which = title if k == 1 else f"{title} (of the {k} methods tried against {counting}, the one {chosen_by})"
     held = (
-        f"Over {over}, {100 * told.held:.1f} of every 100 reported incidents were in the {100 * fraction:g} % of the "
+        f"Over {over}, {100 * told.held:.1f} of every 100 reported incidents were in the {100 * fraction:.3g} % of the "
         f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of {counting}. "
     )
     used = f"{counting} is what is used."
