@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage, optimize, sparse
+from scipy import ndimage, sparse
 from sklearn.base import clone
 
 from peelian.errors import UsageError
 from peelian.methods import boosted
 from peelian.methods.boosted import BoostedCounts
+from peelian.methods.boosting.calendar import angle_of, holidays_in, middle_of
 from peelian.methods.checks import check_method, example_counts
-from peelian.methods.smoothing import decay
 from peelian.places import Counts, Grid, Period, Periods
 from peelian.units import Frequency
 
@@ -116,92 +114,6 @@ def test_other_categories_help_where_they_go_before_and_not_where_they_do_not():
     assert found["unrelated"] > found["none"] - 0.05
 
 
-def test_walking_gives_what_each_end_gives_by_itself():
-    _, values, _ = world(1, side=12, weeks=40)
-    counts = weekly(values, companions={"other": values[::-1].copy()})
-    walked = boosted._Kernels(counts, ("4w", None), (0.0, 1.0, 2.0))
-    blocks = [(10, 11), (11, 12), (12, 13), (13, 14)]
-    for (i, _), density in zip(blocks, walked.walk(blocks), strict=True):
-        alone = boosted._Kernels(counts[:i], ("4w", None), (0.0, 1.0, 2.0)).density()
-        np.testing.assert_allclose(density, alone, rtol=2e-3, atol=2e-4)
-    assert len(walked.names) == len(walked.kinds) == len(alone) == 2 * 5 + 4
-
-
-def test_densities_are_decayed_counts_smoothed_and_kept_inside():
-    _, values, _ = world(2, side=15, weeks=30)
-    counts = weekly(values)
-    kernels = boosted._Kernels(counts, ("8w",), (0.0, 1.5))
-    here, near, across, _up = kernels.density()
-    by_hand = values @ decay(counts.periods, "8w")
-    np.testing.assert_allclose(here, by_hand / by_hand.mean(), rtol=1e-4)
-    kept = ndimage.gaussian_filter(np.ones((15, 15)), 1.5, mode="constant", truncate=4.0)
-    smooth = ndimage.gaussian_filter(
-        by_hand.reshape(15, 15) / kept, 1.5, mode="constant", truncate=4.0
-    ).ravel()
-    np.testing.assert_allclose(near, smooth / smooth.mean(), rtol=2e-3, atol=1e-4)
-    for density in (here, near, across):
-        assert density.mean() == pytest.approx(1, rel=1e-4)
-
-
-def test_a_street_is_smoothed_along_it():
-    values = np.zeros((21 * 21, 4), dtype=np.int64)
-    values[10 * 21 + 10] = 1
-    kernels = boosted._Kernels(weekly(values), (None,), (0.0,))
-    _, across, up = (d.reshape(21, 21) for d in kernels.density())
-    assert across[10, 13] > 10 * across[13, 10]
-    np.testing.assert_allclose(across, up.T, atol=1e-4)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(2, 400), st.sampled_from(["1d", "1w", "1mo"]), st.sampled_from([None, "1y", "3y"]))
-def test_blocks_are_adjacent_and_end_with_the_past(n, frequency, window):
-    every = Frequency.parse(frequency)
-    periods = Periods(every.edges(np.datetime64("2012-01-01"), n), every)
-    blocks = boosted._blocks(periods, window)
-    assert len(blocks) <= boosted.BLOCKS
-    if blocks:
-        assert blocks[-1][1] == n
-        assert blocks[0][0] >= 1
-        assert all(j - i == blocks[0][1] - blocks[0][0] > 0 for i, j in blocks)
-        assert all(a[1] == b[0] for a, b in pairwise(blocks))
-
-
-def test_sampling_is_unbiased(monkeypatch):
-    _, values, _ = world(7, side=30, weeks=60)
-    counts = weekly(values)
-    monkeypatch.setattr(boosted, "ROWS", 5000)
-    monkeypatch.setattr(boosted, "REPORTED_ROWS", 800)
-    monkeypatch.setattr(boosted, "MEMORY", "9999w")
-    kernels = boosted._Kernels(counts, (None,), (0.0, 2.0))
-    found = [boosted._rows(counts, kernels, window=None, seed=seed) for seed in range(8)]
-    blocks = boosted._blocks(counts.periods, None)
-    first = blocks[0][0]
-    cells = np.mean([r.weight.sum() for r in found])
-    reports = np.mean([np.sum(r.weight * r.observed) for r in found])
-    expected = np.mean([np.sum(r.weight * r.exposure) for r in found])
-    assert len(found[0].weight) < 0.4 * 900 * len(blocks)
-    assert cells == pytest.approx(900 * len(blocks), rel=0.03)
-    assert reports == pytest.approx(values[:, first:].sum(), rel=0.03)
-    assert expected == pytest.approx(values[:, first:].sum(), rel=0.03)
-
-
-def test_weights_are_the_likeliest_mixture():
-    rng = np.random.default_rng(0)
-    n = 4000
-    density = rng.gamma(1.0, 1.0, (n, 3)).astype(np.float32)
-    observed = (rng.random(n) < (0.5 * density[:, 0] + 0.3 * density[:, 1] + 0.2) / 6).astype(float)
-    rows = boosted._Rows(density, observed, np.ones(n), np.ones(n), np.zeros(n, np.int64), np.zeros(n))
-    seen = np.column_stack([density, np.ones(n)])[observed > 0]
-    weights = boosted._mixed(rows, np.full(4, 0.25))
-    best = optimize.minimize(
-        lambda w: -np.log(seen @ (np.abs(w) / np.abs(w).sum())).sum(), np.full(4, 0.25), method="Nelder-Mead"
-    )
-    assert np.log(seen @ weights).sum() >= -best.fun - 2  # the prior counts for 20 reports
-    assert weights.sum() == pytest.approx(1)
-    none = replace(rows, observed=np.zeros(n))
-    np.testing.assert_allclose(boosted._mixed(none, np.array([0.5, 0.2, 0.2, 0.1])), [0.5, 0.2, 0.2, 0.1])
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_logarithmic_mean(a, b):
@@ -259,7 +171,7 @@ def test_the_total_follows_the_season_where_two_years_are_known():
     rng = np.random.default_rng(2)
     weeks = 4 * 52
     period = Periods(Frequency.parse("1w").edges(np.datetime64("2012-01-02"), weeks), Frequency.parse("1w"))
-    angle = np.array([boosted._angle(np.array([boosted._middle(period[i])]))[0] for i in range(weeks)])
+    angle = np.array([angle_of(np.array([middle_of(period[i])]))[0] for i in range(weeks)])
     values = rng.poisson(np.exp(0.5 * np.sin(angle))[None, :] * 1.0, (100, weeks))
     counts = weekly(values)
     method = learned(BoostedCounts(**SMALL), counts)
@@ -267,7 +179,7 @@ def test_the_total_follows_the_season_where_two_years_are_known():
     assert np.abs(method.season_[1:]).max() < 0.08
     ahead = counts.periods.following(30)
     for i in range(0, 30, 6):
-        truth = 100 * np.exp(0.5 * np.sin(boosted._angle(np.array([boosted._middle(ahead[i])]))[0]))
+        truth = 100 * np.exp(0.5 * np.sin(angle_of(np.array([middle_of(ahead[i])]))[0]))
         assert method._mean(ahead[i]).sum() == pytest.approx(truth, rel=0.12)
     assert learned(BoostedCounts(**SMALL), counts[:60]).season_.size == 0
 
@@ -276,9 +188,9 @@ def test_holidays_change_the_total_of_a_country():
     rng = np.random.default_rng(3)
     every = Frequency.parse("1d")
     days = Periods(every.edges(np.datetime64("2012-01-01"), 1200), every)
-    off = np.array([boosted._holidays(days[i], "US") for i in range(1200)])
-    assert boosted._holidays(Period("2015-07-04", "2015-07-05"), "US") == 1
-    assert boosted._holidays(Period("2015-07-01", "2015-07-05"), None) == 0
+    off = np.array([holidays_in(days[i], "US") for i in range(1200)])
+    assert holidays_in(Period("2015-07-04", "2015-07-05"), "US") == 1
+    assert holidays_in(Period("2015-07-01", "2015-07-05"), None) == 0
     values = rng.poisson(np.where(off > 0, 0.5, 2.0)[None, :], (64, 1200))
     counts = weekly(values, frequency="1d", start="2012-01-01")
     method = learned(BoostedCounts(**{**SMALL, "trees": 5}, country="US"), counts)
@@ -286,7 +198,7 @@ def test_holidays_change_the_total_of_a_country():
     term = method._terms(Period("2015-12-25", "2015-12-26"))["season and holidays"]
     assert term.sum() < 0
     with pytest.raises(UsageError, match="no public holidays"):
-        boosted._holidays(Period("2015-07-04", "2015-07-05"), "Atlantis")
+        holidays_in(Period("2015-07-04", "2015-07-05"), "Atlantis")
 
 
 @pytest.mark.parametrize(("frequency", "n"), [("1d", 400), ("1mo", 40), ("4w", 30)])
