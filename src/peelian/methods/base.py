@@ -168,12 +168,12 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         past = rolled(self, counts, first=first_fold(n, gap), last=n, gap=gap, tuned=tuned)
         tallies = [tally(mean, counts.column(i)) for i, mean in past]
         part = tuned_on(counts)
-        if (done := tuned.get(len(part.periods))) is not None:
+        if (done := tuned.get(part)) is not None:
             for name, value in vars(done).items():
                 if name.endswith("_") and name != "trained_on_":
                     setattr(self, name, value)
         else:
-            self._tune(part)
+            self._tune(counts[:part])
         self._update(counts)
         return calibration_of(tallies, counts)
 
@@ -229,10 +229,11 @@ def anchor(periods: Periods) -> int:
     return n // step * step if n >= step else 1 << max(n.bit_length() - 1, 0)
 
 
-def tuned_on(counts: Counts) -> Counts:
-    """The part of the past that is tuned on; all of it where that part holds no report."""
-    part = counts[: anchor(counts.periods)]
-    return part if part.total > 0 else counts
+def tuned_on(counts: Counts, n: int | None = None) -> int:
+    """How many of the first periods are tuned on when `n` are known, all of them where those hold no report."""
+    n = len(counts.periods) if n is None else n
+    part = anchor(counts.periods[:n])
+    return part if counts.matrix.indptr[part] > 0 else n
 
 
 def first_fold(n: int, gap: int) -> int:
@@ -273,10 +274,11 @@ def rolled(
         past = counts[: i - gap]
         if past.total == 0:
             continue
-        part = tuned_on(past)
-        worker = known.get(len(part.periods))
+        n = tuned_on(past)
+        worker = known.get(n)
         if worker is None:
-            worker = known[len(part.periods)] = clone(method)
+            part = counts[:n]
+            worker = known[n] = clone(method)
             worker.grid_, worker.gap_ = counts.grid, gap
             worker.trained_on_ = part.periods
             worker._tune(part)

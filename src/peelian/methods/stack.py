@@ -24,6 +24,9 @@ MEMBERS = ("decayed_counts", "decayed_kernel_density", "kernel_mixture", "self_e
 PRIOR = 1.0
 """Reports that the members are credited with beforehand, in equal parts, so that few folds don't settle everything."""
 
+WEIGHED = 26
+"""Past periods that tell the weights, which are few, so that members needn't forecast all too many."""
+
 STEPS = 500
 TOLERANCE = 1e-9
 
@@ -101,7 +104,7 @@ class Stack(Method):
         gap : int
         """
         n = len(counts.periods)
-        shared = [i for i in range(first_fold(n, gap), n) if all(i in folds for folds in past)]
+        shared = [i for i in range(first_weighed(n, gap), n) if all(i in folds for folds in past)]
         if not shared:
             return np.full(len(past), 1 / len(past))
         means = np.array([[folds[i] for i in shared] for folds in past])
@@ -122,7 +125,7 @@ class Stack(Method):
 
     def _tune(self, counts: Counts) -> None:
         members, n = self.parts(), len(counts.periods)
-        first = first_fold(n, self.gap_)
+        first = first_weighed(n, self.gap_)
         past = [dict(rolled(member, counts, first=first, last=n, gap=self.gap_)) for member in members]
         self.weights_ = self.weights_of(past, counts, self.gap_)
         for member in members:
@@ -144,6 +147,11 @@ class Stack(Method):
             for name, term in member._terms(period).items():
                 terms[name] = terms.get(name, 0.0 * term) + weight * term
         return terms
+
+
+def first_weighed(n: int, gap: int) -> int:
+    """The first of the latest of `n` periods whose forecasts tell a stack's weights."""
+    return max(n - WEIGHED, first_fold(n, gap))
 
 
 def nonnegative_weights(at: Floats, n: Floats, totals: Floats) -> Floats:

@@ -166,7 +166,11 @@ class Counts:
 
     def column(self, i: int) -> npt.NDArray[np.int64]:
         """Counts of one period, shape (n_cells,)."""
-        return np.asarray(self.matrix[:, [range(len(self.periods))[i]]].todense(), dtype=np.int64).ravel()
+        i = range(len(self.periods))[i]
+        at = slice(self.matrix.indptr[i], self.matrix.indptr[i + 1])
+        found = np.zeros(len(self.grid), dtype=np.int64)
+        np.add.at(found, self.matrix.indices[at], self.matrix.data[at])
+        return found
 
     def __getitem__(self, key: slice) -> Counts:
         """A run of periods, with the points in it."""

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from peelian._version import __version__
 from peelian.errors import DataError
-from peelian.methods.base import Method, first_fold, rolled, tuned_on
-from peelian.methods.stack import Stack
+from peelian.methods.base import Method, rolled, tuned_on
+from peelian.methods.stack import Stack, first_weighed
 from peelian.places.counts import Counts
 
 __all__ = ["Past", "default_executor", "past_forecasts", "signature"]
@@ -165,8 +165,8 @@ def _singles(
         stacked = isinstance(method, Stack)
         start = first
         if stacked:
-            tuned = (len(tuned_on(counts[: i - gap]).periods) for i in range(max(first, gap + 1), last))
-            start = min([first, *(first_fold(n, gap) for n in tuned)])
+            tuned = (tuned_on(counts, i - gap) for i in range(max(first, gap + 1), last))
+            start = min([first, *(first_weighed(n, gap) for n in tuned)])
         for member in method.parts() if stacked else [method]:
             key = signature(member)
             known = needed.get(key)
@@ -179,7 +179,7 @@ def _runs(counts: Counts, *, first: int, last: int, gap: int) -> list[tuple[int,
     runs: list[tuple[int, int]] = []
     before = -1
     for i in range(max(first, gap + 1), last):
-        tuned = len(tuned_on(counts[: i - gap]).periods)
+        tuned = tuned_on(counts, i - gap)
         if tuned == before:
             runs[-1] = (runs[-1][0], i + 1)
         else:
@@ -249,7 +249,7 @@ def _stacked(stack: Stack, members: list[Past], counts: Counts, *, first: int, l
     for i in range(first, last):
         if not all(i in member.means for member in members):
             continue
-        tuned = len(tuned_on(counts[: i - gap]).periods)
+        tuned = tuned_on(counts, i - gap)
         if tuned not in weights:
             weights[tuned] = stack.weights_of([m.means for m in members], counts[:tuned], gap)
         means[i] = stack.mixed(weights[tuned], [member.means[i] for member in members])
