@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 
-from peelian.errors import DataError
+from peelian.errors import DataError, UsageError
 from peelian.places import count_table
 from peelian.records.delay import reporting_gap
 from peelian.workspace import Workspace
@@ -79,38 +81,48 @@ def test_companions_come_from_sources_that_cover_the_whole_time(acting: Opener, 
     assert {n: int(m.sum()) for n, m in history(acting(), "burglary").companions.items()} == before
 
 
-def test_residents_of_each_place_are_given_without_their_groups(acting: Opener) -> None:
+def test_the_residents_of_a_place_are_given_where_a_group_is_everybody(acting: Opener) -> None:
+    given = 'population = { "White" = "White", "Black" = "Black" }'
+    set_in(acting().folder, given, "population = { Total = 'White', Black = 'Black' }")
     workspace = acting()
-    counts = history(workspace, "burglary")
+    counts, areas = history(workspace, "burglary"), workspace.areas
     assert set(counts.features) == {"population"}
-    areas = workspace.areas
     assert areas is not None
-    assert counts.features["population"].sum() == pytest.approx(
-        areas.frame[["White", "Black"]].to_numpy().sum()
-    )
+    assert counts.features["population"].sum() == pytest.approx(areas.frame["Total"].sum())
     told = learned_from(workspace, counts)
-    assert told["features"] == {"population": ["White", "Black"]}
+    assert told["features"] == {"population": ["Total"]}
     assert told["companions"]["theft"] == int(counts.companions["theft"].sum())
 
 
-@pytest.mark.parametrize(
-    ("population", "expected"),
-    [
-        ("{ Black = 'Black' }", {}),
-        ("{ Total = 'White', Black = 'Black' }", {"population": ["Total"]}),
-    ],
-)
-def test_a_lone_group_is_never_taken_for_the_residents(
-    acting: Opener, population: str, expected: dict[str, list[str]]
-) -> None:
-    """Where only one group is known, its number is that group's share of the place in disguise."""
-    set_in(
-        acting().folder, 'population = { "White" = "White", "Black" = "Black" }', f"population = {population}"
-    )
+def test_groups_are_never_added_up_to_stand_for_everybody(acting: Opener) -> None:
+    """Nobody knows whether the groups that are listed are all: their sum might be the share of a minority."""
+    workspace = acting()
+    assert workspace.areas is not None
+    assert set(workspace.areas.population) == {"White", "Black"}
+    assert learned_from(workspace, history(workspace, "burglary"))["features"] == {}
+
+
+def test_how_far_places_are_from_something_is_given(acting: Opener) -> None:
+    folder = acting().folder
+    middle = acting().areas.to_crs("EPSG:4326").union().centroid  # type: ignore[union-attr]
+    gpd.GeoSeries([middle], crs="EPSG:4326").to_file(folder / "stations.geojson", driver="GeoJSON")
+    set_in(folder, "# features = {}", 'features = { stations = "stations.geojson" }')
     workspace = acting()
     counts = history(workspace, "burglary")
-    assert learned_from(workspace, counts)["features"] == expected
-    assert set(counts.features) == set(expected)
+    away = counts.features["distance_to_stations"]
+    assert 0 < away.min() < 0.25
+    assert 5 < away.max() < 30
+    file, digest = learned_from(workspace, counts)["features"]["distance_to_stations"]
+    assert file == "stations.geojson"
+    assert digest == hashlib.sha256((folder / file).read_bytes()).hexdigest()
+
+
+def test_how_far_places_are_from_a_group_is_refused(acting: Opener) -> None:
+    folder = acting().folder
+    acting().areas.frame.to_file(folder / "a.geojson", driver="GeoJSON")  # type: ignore[union-attr]
+    set_in(folder, "# features = {}", 'features = { immigrant_homes = "a.geojson" }')
+    with pytest.raises(UsageError, match="'immigrant' names a group of residents"):
+        history(acting(), "burglary")
 
 
 def test_nothing_beside_where_nothing_is_asked_for(acting: Opener) -> None:

@@ -14,6 +14,7 @@ from peelian.places.crs import (
     transform,
     within_area_of_use,
 )
+from peelian.places.features import distance_to
 from peelian.places.grid import Grid
 from peelian.places.periods import Period, Periods
 from peelian.places.study import study_grid
@@ -30,6 +31,7 @@ __all__ = [
     "choose_crs",
     "count_incidents",
     "count_table",
+    "distance_to",
     "metres_per_unit",
     "population_by_cell",
     "projected",

@@ -196,9 +196,11 @@ def _beside(evidence: Evidence, choice: Choice) -> list[str]:
         return []
     kinds = listing([sources.label(name) for name in learned.get("companions") or ()])
     said = [f"reports of {kinds}"] if kinds else []
-    return said + (
-        ["how many people live at a place, all groups together"] if learned.get("features") else []
-    )
+    features = list(learned.get("features") or ())
+    if "population" in features:
+        said.append("how many people live at a place, all groups together")
+    far = [sources.label(name.removeprefix("distance_to_")) for name in features if name != "population"]
+    return said + ([f"how far a place is from {listing(far)}"] if far else [])
 
 
 def _check_code(ledger: Result | None) -> str:

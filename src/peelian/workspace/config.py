@@ -53,6 +53,7 @@ class Place(_Section):
     area_id: str | None = None
     area_name: str | None = None
     population: dict[str, str] = Field(default_factory=dict)
+    features: dict[str, str] = Field(default_factory=dict)
 
 
 class Records(_Section):

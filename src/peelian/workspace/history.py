@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,8 +14,9 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from peelian.errors import DataError, NotEnoughDataError, RefusedError
-from peelian.places import Counts, Grid, Periods, count_incidents, metres_per_unit
+from peelian.places import Counts, Grid, Periods, count_incidents, distance_to, metres_per_unit
 from peelian.places.periods import as_day
+from peelian.places.shapes import read_shapes
 from peelian.records import Incidents
 from peelian.records.coverage import span_of_table
 from peelian.records.incidents import match_categories
@@ -82,7 +84,7 @@ def history(
     beside : bool
         Give with them what methods may learn from beside: ``companions``, counts of the most frequent other categories
         without officers' own activity (charter, rule 6) from the same sources, and ``features``, the number of
-        residents of each cell where the areas have it.
+        residents of each cell where the areas have it, and how far it is from what ``[place] features`` names.
 
     Raises
     ------
@@ -121,10 +123,9 @@ def history(
 
 def learned_from(workspace: Workspace, counts: Counts) -> dict[str, Any]:
     """What methods were given to learn from beside the category's own counts, for the record of a result."""
-    groups = _residents(workspace) if "population" in counts.features else []
     return {
         "companions": {name: int(matrix.sum()) for name, matrix in counts.companions.items()},
-        "features": {name: groups if name == "population" else [] for name in counts.features},
+        "features": {name: _behind(workspace, name) for name in counts.features},
     }
 
 
@@ -214,15 +215,14 @@ def _matrix(
     return made
 
 
-def _residents(workspace: Workspace) -> list[str]:
-    """Groups whose residents add up to those of a place; none where a single group is all that is known.
+def _residents(workspace: Workspace) -> str | None:
+    """The group that is everybody, where the areas have one.
 
-    How many live somewhere may tell of reports. How many of one group do must not (charter): a lone group is never
-    taken for the whole.
+    How many live somewhere may tell of reports. How many of some groups do must not (charter), and nobody knows
+    whether the groups that a workspace lists are all there are: so they are never added up to stand for everybody.
     """
-    groups = [] if workspace.areas is None else list(workspace.areas.population)
-    total = [group for group in groups if group.casefold() in TOTALS]
-    return total[:1] if total else groups if len(groups) > 1 else []
+    groups = () if workspace.areas is None else workspace.areas.population
+    return next((group for group in groups if group.casefold() in TOTALS), None)
 
 
 TOTALS = ("all", "everyone", "population", "residents", "total")
@@ -230,8 +230,19 @@ TOTALS = ("all", "everyone", "population", "residents", "total")
 
 
 def _features(workspace: Workspace, grid: Grid) -> dict[str, npt.NDArray[np.float64]]:
-    groups = _residents(workspace)
-    if not groups or workspace.areas is None:
-        return {}
-    spread = workspace.areas.spread(workspace.areas.frame[groups].to_numpy(dtype=float), grid)
-    return {"population": np.asarray(spread.values.sum(axis=1), dtype=np.float64)}
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    group = _residents(workspace)
+    if group is not None and workspace.areas is not None:
+        residents = workspace.areas.frame[group].to_numpy(dtype=float)
+        found["population"] = np.asarray(workspace.areas.spread(residents, grid).values, dtype=np.float64)
+    for name, file in workspace.config.place.features.items():
+        found[f"distance_to_{name}"] = distance_to(read_shapes(workspace.folder / file), grid)
+    return found
+
+
+def _behind(workspace: Workspace, feature: str) -> list[str]:
+    """What a feature was made from, so that whoever has the result can tell whether it still is that."""
+    if feature == "population":
+        return [str(_residents(workspace))]
+    file = workspace.config.place.features[feature.removeprefix("distance_to_")]
+    return [file, hashlib.sha256((workspace.folder / file).read_bytes()).hexdigest()]
