@@ -21,8 +21,8 @@ __all__ = ["Rows", "blocks_of", "first_weights", "mixing_weights", "sampled"]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-BLOCKS = 156
-"""Runs of periods that are learned from, at most: weeks of three years, or runs of days as long."""
+BLOCKS = 78
+"""Runs of periods that are learned from, at most: fortnights of three years, or runs of days as long."""
 
 BURN = 182.0
 """Days, or half of the past if that is less, that are only looked back on."""
