@@ -311,6 +311,16 @@ def test_a_companion_of_another_shape_is_refused():
         "minority-share",
         "poverty_rate",
         "foreign_born",
+        "pct_latinos",
+        "share_hispanics",
+        "blacks",
+        "african_american",
+        "nonwhite",
+        "muslims",
+        "distance_to_mosques",
+        "refugees",
+        "pct_blk",
+        "households_on_benefits",
     ],
 )
 def test_no_group_share_is_a_feature_of_a_place(name):
@@ -319,7 +329,9 @@ def test_no_group_share_is_a_feature_of_a_place(name):
         replace(counts, features={name: np.zeros(len(counts.grid))})
 
 
-@pytest.mark.parametrize("name", ["population", "distance_to_stations", "blackstone_distance", "bars"])
+@pytest.mark.parametrize(
+    "name", ["population", "distance_to_stations", "blackstone_distance", "racetrack", "bars"]
+)
 def test_what_is_known_of_places_is_a_feature(name):
     counts = example_counts(periods=12)
     assert name in replace(counts, features={name: np.zeros(len(counts.grid))}).features

@@ -58,6 +58,11 @@ class Delay:
         Incidents that were left out because they were reported before they can have happened.
     unmeasured : tuple of str
         Sources that do not say when an incident was reported, or only with the month where days are asked.
+    longest : int
+        Delay, in `unit`, up to which the records can tell: all is by the reports that come in within it.
+    bound : bool
+        Whether the gap is only the least that it can be: reports come in so slowly that later ones, which the records
+        are too short to show, are likely to be many.
     """
 
     gap: int
@@ -69,6 +74,8 @@ class Delay:
     unit: str = "days"
     odd: int = 0
     unmeasured: tuple[str, ...] = ()
+    longest: int = 0
+    bound: bool = False
 
     @property
     def text(self) -> str:
@@ -81,6 +88,9 @@ class Delay:
             return f"How late reports arrive is not known: {why}. The latest periods may lack some."
         at = f"{100 * self.share:g} % of the reports of a period of {self.frequency} are in"
         found = f"{at} when it ends" if self.gap == 0 else f"{at} after {self.gap} more"
+        found += f", of those that come in within {self.longest} {self.unit}"
+        if self.bound:
+            found += "; it may well take longer, for which the records span too little time"
         late = ", ".join(f"{100 * q:g} % within {d}" for q, d in self.quantiles.items())
         beside = f" Nothing is known of {lacking}." if lacking else ""
         return f"{found}, by {self.n:,} records ({late} {self.unit}).{beside}"
@@ -136,7 +146,8 @@ def reporting_gap(incidents: Incidents, frequency: str | Frequency, *, share: fl
     if seen < length:
         n = int(delay.size)
         return Delay(0, False, share, str(frequency), n, unit=unit, odd=odd, unmeasured=unmeasured)
-    known = delay_distribution(delay, age, longest=min(LONGEST[unit], seen))
+    longest = min(LONGEST[unit], seen)
+    known = delay_distribution(delay, age, longest=longest)
     return Delay(
         _periods(known, length, share),
         known=True,
@@ -147,6 +158,9 @@ def reporting_gap(incidents: Incidents, frequency: str | Frequency, *, share: fl
         unit=unit,
         odd=odd,
         unmeasured=unmeasured,
+        longest=longest,
+        # What lies beyond the longest that can be seen is little only where the share is reached long before.
+        bound=longest < LONGEST[unit] and 2 * int(np.searchsorted(known, share * (1 - 1e-12))) > longest,
     )
 
 

@@ -196,7 +196,7 @@ def _companions(
     period = counts.periods.locate(rows["day"].to_numpy())
     kept = (cell >= 0) & (period >= 0)
     kind, cell, period = kind[kept], cell[kept], period[kept]
-    # By the first half of the time: what a trial is scored on has no say in what is learned from.
+    # By the first half of the time: what a trial of the later half is scored on has no say in what is learned from.
     n = np.bincount(kind[period < (len(counts.periods) + 1) // 2], minlength=len(kinds.dictionary))
     known = {str(name): k for k, name in enumerate(kinds.dictionary.to_pylist()) if n[k]}
     most = sorted(known, key=lambda name: (-n[known[name]], name))[:MOST_COMPANIONS]
