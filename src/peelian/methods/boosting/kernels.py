@@ -13,7 +13,7 @@ from peelian.places.counts import Counts
 from peelian.places.grid import Grid
 from peelian.places.periods import Periods
 
-__all__ = ["Kernels", "Spread"]
+__all__ = ["Kernels", "Spread", "to_nodes"]
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ OTHERS_HALF_LIVES = ("13w", "104w")
 OTHERS_SCALES = (0.0, 2.0)
 
 FEW = 3
-"""Up to so many other categories are looked at as closely as:"""
+"""Up to so many other categories are looked at more closely: with the next two."""
 
 FEW_HALF_LIVES = ("13w", "104w", None)
 FEW_SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -159,7 +159,7 @@ class Kernels:
         remembered = FEW_HALF_LIVES if few else OTHERS_HALF_LIVES
         others = Spread(counts.grid, [(s, s) for s in looked if s > 0])
         for name, matrix in counts.companions.items():
-            self._groups.append(_Group(matrix, _to_nodes(matrix, counts.grid), remembered, others))
+            self._groups.append(_Group(matrix, to_nodes(matrix, counts.grid), remembered, others))
             for s in looked:
                 self.names += [f"{name}, {s:g} cells, {h or 'all'}" for h in remembered]
                 self.kinds += ["others"] * len(remembered)
@@ -193,7 +193,7 @@ class Kernels:
                 sums += group.sums(np.ones((1, j - i)), slice(i, j))
 
 
-def _to_nodes(matrix: sparse.csc_array, grid: Grid) -> sparse.csc_array:
+def to_nodes(matrix: sparse.csc_array, grid: Grid) -> sparse.csc_array:
     """Counts by cell as counts by node of the grid, shape (rows * columns, n_periods)."""
     node = (grid.rows * grid.shape[1] + grid.columns)[matrix.indices]
     shape = (grid.shape[0] * grid.shape[1], matrix.shape[1])
