@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from peelian.errors import UsageError
+from peelian.errors import DataError, UsageError
 from peelian.trials import metrics
 
 
@@ -85,14 +85,57 @@ def test_the_uniform_map_goes_by_area():
     )
 
 
-@pytest.mark.parametrize("size", [np.inf, 0.4, 6.0])
+SIZES = (np.inf, 0.4, 6.0, 100.0, 500.0, 1e3, 2e4, 1e8)
+MEANS = (1e-6, 0.01, 0.7, 3.0, 20.0, 150.0, 300.0, 400.0, 2000.0, 5000.0)
+
+
+def crps_by_definition(count, mean, size):
+    """Sum of the squared distance of the distribution function from the step, over all but 1e-14 of the mass."""
+    law = stats.poisson(mean) if np.isinf(size) else stats.nbinom(size, size / (size + mean))
+    at = np.arange(int(max(law.isf(1e-14), count)) + 2)
+    return ((law.cdf(at) - (at >= count)) ** 2).sum()
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_crps_against_its_definition(size):
     rng = np.random.default_rng(0)
     mean, counts = rng.gamma(0.5, 2.0, 30), rng.poisson(1.0, 30)
-    found = metrics.crps(counts, mean, size)
-    law = stats.poisson(mean) if np.isinf(size) else stats.nbinom(size, size / (size + mean))
-    at = np.arange(600)[:, None]
-    assert found == pytest.approx(((law.cdf(at) - (at >= counts)) ** 2).sum(), rel=1e-6)
+    expected = sum(crps_by_definition(y, m, size) for y, m in zip(counts, mean, strict=True))
+    assert metrics.crps(counts, mean, size) == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("mean", MEANS)
+@pytest.mark.parametrize("size", SIZES)
+def test_crps_of_any_mean_and_size_against_its_definition(size, mean):
+    away = 4 * np.sqrt(mean + mean**2 / size)
+    # The oracle's share of no report, p ** size, has as few digits as p where the size is large.
+    for count in {0, 1, round(mean), round(mean + away), max(round(mean - away), 0)}:
+        found = metrics.crps(np.array([count]), np.array([mean]), size)
+        assert found == pytest.approx(crps_by_definition(count, mean, size), rel=1e-6, abs=1e-11)
+
+
+@pytest.mark.parametrize("mean", [0.02, 5.0, 400.0])
+def test_crps_becomes_poissons_as_the_size_grows(mean):
+    """By half of mean over size, relatively: what the variance has beyond the mean."""
+    poisson = metrics.crps(np.array([round(mean)]), np.array([mean]), np.inf)
+    for size in (2e4, 1e6, 1e8):
+        found = metrics.crps(np.array([round(mean)]), np.array([mean]), size)
+        assert abs(found / poisson - 1) <= 0.6 * max(mean, 1.0) / size + 1e-7
+
+
+def test_crps_has_one_value_whether_by_the_closed_form_or_the_integral(monkeypatch):
+    rng = np.random.default_rng(0)
+    mean, counts = rng.gamma(0.5, 2.0, 500), rng.poisson(1.0, 500)
+    closed = [metrics.crps(counts, mean, size) for size in (0.05, 1.0, 99.0)]
+    monkeypatch.setattr(metrics, "LARGEST_CLOSED", 0.0)
+    assert [metrics.crps(counts, mean, size) for size in (0.05, 1.0, 99.0)] == pytest.approx(closed, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [np.inf, 2.0, 500.0, 1e6])
+def test_crps_without_a_finite_value_is_an_error_and_no_number(size):
+    for mean in (np.nan, np.inf):
+        with pytest.raises(DataError, match="the CRPS of 1 cells"):
+            metrics.crps(np.array([0, 1]), np.array([1.0, mean]), size)
 
 
 @pytest.mark.parametrize("size", [np.inf, 2.0])
