@@ -77,6 +77,20 @@ def test_pit_of_what_was_called_impossible_is_all_in_the_last_bin(size):
     assert cal.tally_pit(np.array([900]), np.array([1.0]), size=size).tolist() == [0] * 9 + [1]
 
 
+@pytest.mark.parametrize(("size", "mean"), [(np.inf, 800.0), (np.inf, 5000.0), (400.0, 40000.0)])
+def test_pit_of_what_is_impossibly_low_is_all_in_the_first_bin(size, mean):
+    """The probability of so few is below the smallest number that there is."""
+    low, high = np.array([0, 2]), np.array([0, 900_000])
+    assert law_of(mean, size).cdf(0) < 1e-300
+    assert cal.tally_pit(low, np.full(2, mean), size=size).tolist() == [2] + [0] * 9
+    assert cal.tally_pit(high, np.full(2, mean), size=size, weight=np.array([2.0, 3.0])).tolist() == [
+        2,
+        *[0] * 8,
+        3,
+    ]
+    assert cal.tally_pit(low, np.full(2, mean), size=size, bins=1).tolist() == [2]
+
+
 def worlds(n, *, size, told_size, factor=1.0, weight=False):
     rng = np.random.default_rng(7)
     mean = rng.gamma(0.3, 2.0, 400)

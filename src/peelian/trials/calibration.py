@@ -89,10 +89,13 @@ def tally_pit(
     weights = _weights(counts, mean, weight)
     below, upto = _cdf(counts - 1, mean, size), _cdf(counts, mean, size)
     width = upto - below
-    # A count so far out that both are 1 (or one that a mean of 0 called impossible) belongs in the last bin.
+    # A count so far out that both are alike (or one that a mean of 0 called impossible) belongs in the last bin where
+    # they are 1, and in the first where they are 0.
+    low = (width <= 0) & (counts < mean)
     some = width > 0
     below, width, within = below[some], width[some], weights[some]
     upto_edge = [within @ np.clip((i / bins - below) / width, 0.0, 1.0) for i in range(bins)]
+    upto_edge[1:] = [inside + weights[low].sum() for inside in upto_edge[1:]]
     return np.diff([*upto_edge, weights.sum()])
 
 
