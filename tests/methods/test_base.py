@@ -241,3 +241,14 @@ def test_explanations_sum_to_the_recalibrated_mean():
     told = method.explain(period)
     assert told.shape[0] == len(counts.grid)
     assert told.sum(axis=1).to_numpy() == pytest.approx(method.predict(period).mean)
+
+
+@pytest.mark.parametrize("gap", [-1, -3])
+def test_a_gap_below_none_is_refused(gap):
+    """It would be learned from what is to be forecast."""
+    counts = example_counts()
+    with pytest.raises(UsageError, match=f"a gap of {gap} periods was given; expected at least 0") as caught:
+        CountMap().fit(counts, gap=gap)
+    assert "gap=0" in caught.value.hint
+    with pytest.raises(UsageError, match=f"a gap of {gap} periods"):
+        list(rolled(CountMap(), counts, first=50, last=60, gap=gap))

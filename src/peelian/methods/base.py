@@ -91,7 +91,10 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         ------
         NotEnoughDataError
             There is not one period or not one incident to learn from.
+        UsageError
+            A gap below 0: it would be learned from what is to be forecast.
         """
+        _check_gap(gap)
         counts = _counted(data, grid, periods)
         self.grid_ = counts.grid
         self.trained_on_ = counts.periods
@@ -268,7 +271,13 @@ def rolled(
     ------
     int, array of float, shape (n_cells,)
         Index of the period, and its means. A period before which there was nothing to learn from is left out.
+
+    Raises
+    ------
+    UsageError
+        A gap below 0.
     """
+    _check_gap(gap)
     known = {} if tuned is None else tuned
     for i in range(max(first, gap + 1), last):
         past = counts[: i - gap]
@@ -288,6 +297,12 @@ def rolled(
         except NotEnoughDataError:
             continue  # nothing within the method's window
         yield i, worker._mean(counts.periods[i])
+
+
+def _check_gap(gap: int) -> None:
+    if gap < 0:
+        msg = f"a gap of {gap} periods was given; expected at least 0"
+        raise UsageError(msg, hint="gap=0 where every report is in by the end of its period")
 
 
 def calibration_of(tallies: Sequence[Floats], counts: Counts) -> Calibration:
