@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from peelian.errors import DataError
 from peelian.methods.calibration import BINS, Calibration, tally
 
 CELLS = 600
@@ -119,3 +120,9 @@ def test_where_counts_are_no_wider_than_poisson_there_is_no_scatter():
     found = learned(np.full(10, 2.0), np.full((20, 10), 2))
     assert found.size == np.inf
     assert found.common == 0.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+def test_a_mean_that_is_no_number_is_refused(bad):
+    with pytest.raises(DataError, match="1 of 3 cells were expected to have no finite number of at least 0"):
+        tally(np.array([0.0, bad, 1.0]), np.array([0, 0, 1]))

@@ -283,3 +283,18 @@ def test_days_weeks_and_months(method, frequency):
     mean = clone(method).fit(counts).predict(period).mean
     rate = counts.total / days_of(counts.periods).sum()
     assert mean.sum() == pytest.approx(rate * period.days, rel=0.2)
+
+
+def test_a_short_half_life_after_many_years_of_nothing():
+    """All weights are too small for a number; the pattern is that of the latest reports all the same."""
+    dense = np.zeros((4, 700), dtype=int)
+    dense[0, :190], dense[1, 190:200], dense[2, 199] = 1, 3, 9
+    counts = counts_of(dense)
+    surface = DecayedCounts(half_life="2d").fit(counts).predict(counts.periods.following()[0])
+    assert np.isfinite(surface.mean).all()
+    assert 0 < surface.mean.sum() < 1e-6
+    rate = learned(DecayedCounts(half_life="2d", background=0.0), counts).rate_
+    # A week earlier, and a report counts 2 ** -3.5 as much.
+    earlier = 3 / (1 - 2**-3.5)
+    assert rate[1:3] / rate.sum() == pytest.approx(np.array([earlier, 9]) / (earlier + 9), rel=1e-6)
+    assert rate[0] < 1e-9 * rate[1]

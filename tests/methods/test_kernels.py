@@ -317,3 +317,18 @@ def test_what_is_chosen_from_the_past_is_as_good_as_what_hindsight_would_fix(cho
         skill.append(gained / burglary.by_period[-52:].sum())
     assert skill[0] >= skill[1] - 0.02
     assert skill[0] > 0.4
+
+
+def test_a_short_half_life_after_many_years_of_nothing():
+    """All weights are too small for a number; the map is that of the latest reports all the same."""
+    example = example_counts(periods=200)
+    weeks = example_counts(periods=700).periods
+    matrix = sparse.hstack([example.matrix, sparse.csc_array((120, 500), dtype=np.int64)]).tocsc()
+    counts = Counts(example.grid, weeks, matrix)
+    method = DecayedKernelDensity(bandwidth=300.0, half_life="2d")
+    surface = method.fit(counts).predict(weeks.following()[0])
+    assert np.isfinite(surface.mean).all()
+    assert 0 < surface.mean.sum() < 1e-6
+    then = replace(example, points=None)
+    shares = [made / made.sum() for made in (surface.mean, forecast(method, then))]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-9)

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import isotonic_regression
 
+from peelian.errors import DataError
+
 __all__ = ["FEWEST_FOLDS", "Calibration", "tally"]
 
 Floats = npt.NDArray[np.float64]
@@ -47,7 +49,16 @@ def tally(mean: Floats, observed: npt.NDArray[np.int64]) -> Floats:
     -------
     array of float, shape (6, 112)
         Of 1, mean, observed, mean squared, mean times observed, and observed squared.
+
+    Raises
+    ------
+    DataError
+        A mean is no finite number of at least 0.
     """
+    bad = int(np.count_nonzero(~(np.isfinite(mean) & (mean >= 0))))
+    if bad:
+        msg = f"{bad} of {mean.size} cells were expected to have no finite number of at least 0 in a past period"
+        raise DataError(msg, hint="fit it on more incidents, or use CountMap")
     with np.errstate(divide="ignore"):
         height = np.log(mean)
     bins = np.clip((height - LOWEST) / WIDTH, 0, BINS - 1).astype(np.int64)

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 from peelian.methods.base import Method, days_of, window_of, with_background
-from peelian.methods.smoothing import chosen_level, decay, half_life_days, held_out, reports_a_day
+from peelian.methods.smoothing import (
+    FEWEST_REPORTS,
+    chosen_level,
+    decay,
+    decayed_shares,
+    half_life_days,
+    held_out,
+    reports_a_day,
+)
 from peelian.places.counts import Counts
 from peelian.places.periods import Period
 from peelian.units import Frequency
@@ -26,8 +34,6 @@ HALF_LIVES = ("8w", "13w", "26w", "52w", "104w", "208w", None)
 
 HALF_LIFE = "104w"
 """Where the past is too short to choose."""
-
-FEWEST_REPORTS = 30
 
 YEAR = 365.2425
 
@@ -156,11 +162,11 @@ class DecayedCounts(Method):
         self.level_ = chosen_level(counts) if given is None else given
 
     def _update(self, counts: Counts) -> None:
-        weight = decay(counts.periods, self.half_life_)
+        weight = decayed_shares(counts, self.half_life_)
         weighted = np.asarray(counts.matrix @ weight, dtype=np.float64)
-        scatter = float(weight**2 @ counts.by_period / weighted.sum())
+        scatter = float(weight**2 @ counts.by_period)
         self.background_ = luck_of(weighted, scatter=scatter) if self.background is None else self.background
-        rate = weighted * (reports_a_day(counts, self.level_) / weighted.sum())
+        rate = weighted * reports_a_day(counts, self.level_)
         self.rate_ = with_background(rate, counts.grid, self.background_)
 
     def _mean(self, period: Period) -> Floats:

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from peelian.methods.base import Method, days_of, in_window, window_of, with_background
 from peelian.methods.smoothing import (
+    FEWEST_REPORTS,
     EdgeCorrected,
     binned,
     chosen_level,
-    decay,
+    decayed_shares,
     held_out,
     narrowed,
     one_step_ahead,
@@ -38,8 +39,6 @@ WIDEST = 1500.0
 
 HALF_LIVES = ("8w", "26w", "52w", "104w", None)
 HALF_LIFE = "26w"
-
-FEWEST_REPORTS = 30
 
 LARGEST = 2_000_000
 """Nodes: on larger grids nothing is chosen, which would take minutes."""
@@ -153,7 +152,9 @@ class KernelDensity(_Windowed):
     ----------
     bandwidth : float, str or None
         Standard deviation of the Gaussian in metres, or text such as ``"500 ft"``; None (the default) chooses the one
-        that would have given the latest year's reports the highest likelihood, each four weeks' from those before.
+        that would have given the reports of the latest year (of half the past where that is shorter, of 52 periods
+        where those are longer) the highest likelihood: they are cut into at most 13 runs of whole periods, four weeks
+        or four months each, and each run is told from what was before it.
     window : str or None
         How far back, such as ``"1y"`` or ``"26w"``; None is all of the past.
     background : float
@@ -325,8 +326,7 @@ class DecayedKernelDensity(Method):
             self.bandwidth_, self.half_life_ = bandwidths[best[0]], half_lives[best[1]]
 
     def _update(self, counts: Counts) -> None:
-        weight = decay(counts.periods, self.half_life_)
-        image, added = binned(counts, weight)
+        image, added = binned(counts, decayed_shares(counts, self.half_life_))
         by_cell = _smoother(counts.grid, self.bandwidth_, added, {})(image)
         rate = by_cell * (reports_a_day(counts, self.level_) / by_cell.sum())
         self.rate_ = with_background(rate, counts.grid, self.background)

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from peelian.methods.base import Method
 from peelian.methods.smoothing import (
+    FEWEST_REPORTS,
     Ahead,
     EdgeCorrected,
     binned,
     chosen_level,
-    decay,
+    decayed_shares,
     narrowed,
     one_step_ahead,
     reports_a_day,
@@ -53,8 +54,6 @@ NEGLIGIBLE = 1e-3
 
 LEAST = 0.005
 """Weight that the even map always has, so that no place is called impossible."""
-
-FEWEST_REPORTS = 30
 
 LARGEST = 2_000_000
 """Nodes: on larger grids nothing is learned, which would take minutes."""
@@ -147,10 +146,7 @@ class KernelMixture(Method):
         self.nodes_, self.cells_ = {}, {}
         self.added_ = 0.0
         for h, half_life in enumerate(HALF_LIVES):
-            weight = decay(counts.periods, half_life)
-            among = float(weight @ counts.by_period)
-            # Decades without a report leave nothing of a weight.
-            weight = weight / among if among > 0 else np.full(weight.size, 1 / counts.total)
+            weight = decayed_shares(counts, half_life)
             if self.weights_[0, h] > 0:
                 self.cells_[h] = np.asarray(counts.matrix @ weight, dtype=np.float64)
             if np.any(self.weights_[1:, h] > 0):

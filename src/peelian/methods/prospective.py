@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 from peelian.methods.base import Method, with_background
-from peelian.methods.smoothing import chosen_level, held_out, reports_a_day
+from peelian.methods.smoothing import FEWEST_REPORTS, chosen_level, held_out, reports_a_day
 from peelian.places.counts import Counts
 from peelian.places.grid import Grid
 from peelian.places.periods import Period
@@ -19,8 +19,6 @@ from peelian.units import Frequency, parse_length
 __all__ = ["ProspectiveHotSpots", "risk_intensity"]
 
 Floats = npt.NDArray[np.float64]
-
-FEWEST_REPORTS = 30
 
 BACKGROUND = 0.2
 """Share of area where the past is too short to choose one."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from peelian.methods.smoothing.nodes import gaussian_smooth, linear_bin, smooth_points
 from peelian.methods.smoothing.past import (
+    FEWEST_REPORTS,
     Ahead,
     chosen_level,
     decay,
+    decayed_shares,
     half_life_days,
     held_out,
     one_step_ahead,
@@ -25,12 +27,14 @@ from peelian.methods.smoothing.study import (
 )
 
 __all__ = [
+    "FEWEST_REPORTS",
     "Ahead",
     "EdgeCorrected",
     "binned",
     "binned_by_period",
     "chosen_level",
     "decay",
+    "decayed_shares",
     "edge_corrected",
     "gaussian_smooth",
     "half_life_days",

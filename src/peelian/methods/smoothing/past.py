@@ -16,9 +16,11 @@ from peelian.places.periods import Periods
 from peelian.units import Frequency
 
 __all__ = [
+    "FEWEST_REPORTS",
     "Ahead",
     "chosen_level",
     "decay",
+    "decayed_shares",
     "half_life_days",
     "held_out",
     "one_step_ahead",
@@ -32,6 +34,9 @@ FEWEST_HELD_OUT = 4
 
 FEWEST_REPORTS = 30
 """In what is held out: with fewer, nothing is chosen."""
+
+LEAST_A_DAY = 1e-9
+"""Reports a day where decades without one leave nothing of a decayed mean: next to none, but not impossible."""
 
 TINY = 1e-300
 """What a sum of no reports is divided by."""
@@ -60,16 +65,28 @@ def decay(periods: Periods, half_life: str | None) -> Floats:
     return np.asarray(np.exp2(-age / half_life_days(half_life)), dtype=np.float64)
 
 
+def decayed_shares(counts: Counts, half_life: str | None) -> Floats:
+    """As `decay`, such that the weights of all reports, of which there is one, sum to 1; shape (n_periods,).
+
+    They are taken by the age of the latest report: its own weight may be too small for a number after decades of none.
+    """
+    reports, edges = counts.by_period, counts.periods.edges
+    latest = edges[1:][reports > 0].max()
+    since = np.maximum((latest - edges[1:]).astype(np.float64), 0.0)
+    weight = np.exp2(-since / half_life_days(half_life))
+    return np.asarray(weight / (weight @ reports), dtype=np.float64)
+
+
 def half_life_days(half_life: str | None) -> float:
     """Length of a half-life in days; infinite for None."""
     return float("inf") if half_life is None else Frequency.parse(half_life).days
 
 
 def reports_a_day(counts: Counts, half_life: str | None) -> float:
-    """Mean number of reports a day in the whole area, the latest counting most."""
+    """Mean number of reports a day in the whole area, the latest counting most; at least a billionth."""
     weight = decay(counts.periods, half_life)
     days = np.diff(counts.periods.edges).astype(np.float64)
-    return float(weight @ counts.by_period / (weight @ days))
+    return max(float(weight @ counts.by_period / (weight @ days)), LEAST_A_DAY)
 
 
 def chosen_level(counts: Counts) -> str | None:
