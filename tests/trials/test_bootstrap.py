@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from peelian.errors import UsageError
-from peelian.trials.bootstrap import Interval, Resampler, default_block, interval
+from peelian.trials.bootstrap import Interval, Resampler, default_block
 
 
 def ratio(sums):
     return sums[0] / sums[1]
+
+
+def interval(statistic, pieces, *, level=0.95, **made):
+    """Of a single statistic, with draws of its own."""
+    return Resampler(pieces.shape[1], **made).interval(statistic, pieces, level=level)
 
 
 @pytest.mark.parametrize(("n", "block"), [(1, 1), (8, 1), (16, 2), (32, 4), (52, 6), (104, 9), (1000, 20)])

@@ -166,21 +166,6 @@ def test_proper_scores_prefer_the_truth():
         assert metrics.crps(counts, mean, np.inf) < metrics.crps(counts, other, np.inf)
 
 
-def test_every_metric_says_which_way_is_better():
-    lower = {"crps", "miss_rate", "false_alarm_ratio"}
-    assert set(metrics.HIGHER_IS_BETTER) == lower | {
-        "hit_rate",
-        "pai",
-        "pei",
-        "recapture_rate",
-        "log_score",
-        "log_skill",
-        "full_log_score",
-        "full_log_skill",
-    }
-    assert {m for m, higher in metrics.HIGHER_IS_BETTER.items() if not higher} == lower
-
-
 def test_pei_star_is_pai_over_the_best_pai_of_as_much_area():
     """On a grid of equal cells, against every choice of as many cells; PEI without the star is another number."""
     rng = np.random.default_rng(1)

@@ -13,7 +13,6 @@ def test_public_names():
         "Split",
         "Trial",
         "Verdict",
-        "interval",
         "judge",
         "rolling_origins",
         "run_trial",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.trials import Interval, Verdict, judge
-from peelian.trials.verdict import SMALLEST, Comparison, best_counting, simultaneous
+from peelian.trials.verdict import SMALLEST, Comparison, best_counting
 
 
 def against(name, difference, low, high):
@@ -130,12 +130,6 @@ def test_to_dict_is_json():
         "detectable",
         "hindsight",
     ]
-
-
-def test_bonferroni():
-    assert simultaneous(0.95, 1) == pytest.approx(0.95)
-    assert simultaneous(0.95, 5) == pytest.approx(0.99)
-    assert simultaneous(0.95, 0) == pytest.approx(0.95)
 
 
 ends = st.tuples(st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9)).map(sorted)

@@ -6,10 +6,10 @@ used.
 
 from __future__ import annotations
 
-from peelian.trials.bootstrap import Interval, interval
+from peelian.trials.bootstrap import Interval
 from peelian.trials.running import run_trial
 from peelian.trials.splits import Split, rolling_origins
 from peelian.trials.trial import Trial
 from peelian.trials.verdict import Verdict, judge
 
-__all__ = ["Interval", "Split", "Trial", "Verdict", "interval", "judge", "rolling_origins", "run_trial"]
+__all__ = ["Interval", "Split", "Trial", "Verdict", "judge", "rolling_origins", "run_trial"]

@@ -16,7 +16,7 @@ from scipy import stats
 
 from peelian.errors import UsageError
 
-__all__ = ["DRAWS", "Interval", "Resampler", "default_block", "interval"]
+__all__ = ["DRAWS", "Interval", "Resampler", "default_block"]
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[Floats], npt.ArrayLike]
@@ -239,17 +239,3 @@ def _check_level(level: float) -> None:
     if not 0 < level < 1:
         msg = f"a level of {level} was given; expected a share between 0 and 1"
         raise UsageError(msg, hint="level=0.95")
-
-
-def interval(
-    statistic: Statistic,
-    pieces: Floats,
-    *,
-    level: float = 0.95,
-    block: int | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Interval:
-    """Block-bootstrap interval of a statistic of sums over origins, as `Resampler.interval` for a single one."""
-    resampler = Resampler(pieces.shape[1], block=block, draws=draws, seed=seed)
-    return resampler.interval(statistic, pieces, level=level)

@@ -16,7 +16,6 @@ from scipy.special import betaincc, betaln, gammaincc, gammaln, i0e, i1e, xlogy
 from peelian.errors import DataError, UsageError
 
 __all__ = [
-    "HIGHER_IS_BETTER",
     "Alarms",
     "alarms",
     "best_hits",
@@ -41,21 +40,6 @@ LARGEST_CLOSED = 100.0
 
 NODES = np.linspace(0.0, 13.0, 79)
 """Of the integral that stands for it elsewhere; beyond them nothing is left."""
-
-HIGHER_IS_BETTER = {
-    "hit_rate": True,
-    "pai": True,
-    "pei": True,
-    "recapture_rate": True,
-    "miss_rate": False,
-    "false_alarm_ratio": False,
-    "log_score": True,
-    "log_skill": True,
-    "full_log_score": True,
-    "full_log_skill": True,
-    "crps": False,
-}
-"""Every score, and whether more of it is better. Stability (`jaccard`) is none: a map may be stable and wrong."""
 
 
 def hit_rate(hits: npt.ArrayLike, events: npt.ArrayLike) -> Floats:
