@@ -11,15 +11,8 @@ from scipy import sparse, stats
 from peelian.errors import UsageError
 from peelian.methods import check_method, discover
 from peelian.methods.checks import example_counts
-from peelian.methods.self_exciting import (
-    Ahead,
-    SelfExciting,
-    SelfExcitingHistogram,
-    reports_of,
-    stamp,
-    template,
-)
-from peelian.methods.triggering import Kernel, Reach
+from peelian.methods.self_exciting import SelfExciting, SelfExcitingHistogram
+from peelian.methods.triggering import FollowUps, Kernel, Reach, reports_of, stamp, template
 from peelian.places import Counts, Grid, Periods
 from peelian.places.counts import Points
 from peelian.places.periods import Period
@@ -83,7 +76,7 @@ def exponential(ratio=0.4, lag=8.0, spread=60.0, days=60.0, metres=400.0):
 def test_follow_ups_of_an_exponential_by_hand(start, end):
     """For an exponential kernel all generations together are again exponential, with the rate (1 - ratio) / lag."""
     ratio, lag = 0.4, 8.0
-    ahead = Ahead.of(exponential(ratio, lag, days=200.0), start, end)
+    ahead = FollowUps.of(exponential(ratio, lag, days=200.0), start, end)
     age = np.array([0.0, 1.0, 5.0, 30.0])
     left = np.exp(-(age + start) / lag) - np.exp(-(age + end) / lag)
     assert ahead.direct(age) == pytest.approx(ratio * left, rel=0.02)
@@ -97,7 +90,7 @@ def test_follow_ups_of_an_exponential_by_hand(start, end):
 
 
 def test_a_far_horizon_is_bounded_and_finite():
-    ahead = Ahead.of(exponential(), 3650.0, 3657.0)
+    ahead = FollowUps.of(exponential(), 3650.0, 3657.0)
     assert ahead.direct(np.array([1.0]))[0] == 0
     assert 7 <= ahead.background <= 7 / (1 - 0.4) * 1.1
 

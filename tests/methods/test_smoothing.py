@@ -18,7 +18,6 @@ from peelian.methods.smoothing import (
     binned_by_period,
     chosen_level,
     decay,
-    edge_corrected,
     gaussian_smooth,
     held_out,
     linear_bin,
@@ -211,7 +210,7 @@ def test_each_node_keeps_what_it_has():
         for j in range(7):
             kernel = share * np.exp(-0.5 * ((v - i) ** 2 + (u - j) ** 2) / 1.5**2)
             expected += image[i, j] * kernel / kernel.sum()
-    made = edge_corrected(image, grid, 1.5)
+    made = EdgeCorrected(grid, 1.5)(image)
     assert grid.image(made, fill=0.0) == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert made.sum() == pytest.approx(image.sum())
     assert EdgeCorrected(grid, 0.0)(image) == pytest.approx(image.ravel()[share.ravel() > 0])
@@ -306,9 +305,8 @@ def test_one_step_ahead_is_what_each_map_would_have_said(points):
             image, added = binned(counts[:t], weight)
             maps[:, 0, h] = counts[:t].matrix @ weight
             for s in (1, 2):
-                maps[:, s, h] = edge_corrected(
-                    image, grid, narrowed(bandwidths[s], cell=grid.cell, added=added)
-                )
+                sigma = narrowed(bandwidths[s], cell=grid.cell, added=added)
+                maps[:, s, h] = EdgeCorrected(grid, sigma)(image)
         seen = np.flatnonzero(counts.column(t))
         rows.append((maps / maps.sum(axis=0))[seen])
     assert ahead.density == pytest.approx(np.concatenate(rows), rel=1e-9, abs=1e-15)

@@ -25,7 +25,7 @@ from peelian.methods.triggering.background import (
     TAPS,
     Background,
     amounts_of,
-    bandwidths_for,
+    background_bandwidths,
 )
 from peelian.methods.triggering.kernel import AFTER, Learner
 from peelian.methods.triggering.pairs import expect
@@ -298,13 +298,13 @@ def test_near_an_edge_no_mass_is_lost():
 
 
 def test_bandwidths_are_doubled_and_the_nodes_are_bounded():
-    found = bandwidths_for(AREA, 60.0)
+    found = background_bandwidths(AREA, 60.0)
     assert found[0] == 60.0
     np.testing.assert_allclose(found[1:] / found[:-1], 2.0)
     assert found[-1] <= WIDTH / 8
     huge = Area(np.ones((400, 400), dtype=bool), 1000.0)
-    assert (400_000 / (bandwidths_for(huge, 60.0)[0] / 2)) ** 2 <= 1_500_001
-    assert bandwidths_for(Area(np.ones((1, 1), dtype=bool), 50.0), 60.0).tolist() == [60.0]
+    assert (400_000 / (background_bandwidths(huge, 60.0)[0] / 2)) ** 2 <= 1_500_001
+    assert background_bandwidths(Area(np.ones((1, 1), dtype=bool), 50.0), 60.0).tolist() == [60.0]
 
 
 def test_taps_are_a_gaussian_to_five_digits():

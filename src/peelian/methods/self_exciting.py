@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from peelian.methods.base import Method, latest
 from peelian.methods.smoothing import (
+    ADDED_VARIANCE,
     EdgeCorrected,
     chosen_level,
     half_life_days,
@@ -21,11 +20,15 @@ from peelian.methods.smoothing import (
 )
 from peelian.methods.triggering import (
     Area,
+    FollowUps,
     Form,
-    Kernel,
     Reach,
+    Reports,
     by_square,
     fit_triggering,
+    reports_of,
+    stamp,
+    template,
     triggered_at,
     warm_up,
 )
@@ -44,83 +47,8 @@ ROUNDS = 8
 NARROWEST = 20.0
 """Metres: about how exactly addresses are placed."""
 
-EVENLY = (0.7548776662466927, 0.5698402909980532)
-"""Steps whose multiples, less the whole, fill a square evenly (Roberts 2018)."""
-
 RECENT = 14.0
 """Days within which a report is called recent in explanations."""
-
-STEP = 0.25
-"""Days: what is still to come within a period is followed in such steps."""
-
-MOST_STEPS = 1500
-
-ADDED = 1 / 6 - 1 / 12
-"""Variance in squared cells that linear binning adds beyond a cell's own."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reports:
-    """Counted reports in metres from the corner of a grid and days from the start of the periods.
-
-    Parameters
-    ----------
-    x, y : array of float, shape (n,)
-    t : array of float, shape (n,)
-        Where the records don't tell the time within a day or a period, its middle.
-    cell : array of int, shape (n,)
-    resolution : float
-        Days within which the records don't tell which was first.
-    """
-
-    x: Floats
-    y: Floats
-    t: Floats
-    cell: Ints
-    resolution: float
-
-
-def reports_of(counts: Counts) -> Reports:
-    """Exact places and times where they are known, otherwise places anywhere in the cells and the periods' middles."""
-    grid, edges = counts.grid, counts.periods.edges
-    if counts.points is None:
-        part = counts.matrix.tocoo()
-        many = part.data.astype(np.int64)
-        cell = np.repeat(part.row, many).astype(np.int64)
-        period = np.repeat(part.col, many).astype(np.int64)
-        order = np.argsort(period, kind="stable")
-        cell, period = cell[order], period[order]
-        # Anywhere in the cell, evenly: all in one point would be follow-ups of no width.
-        at = np.arange(cell.size)
-        x = (grid.columns[cell] + (0.5 + at * EVENLY[0]) % 1) * grid.cell
-        y = (grid.rows[cell] + (0.5 + at * EVENLY[1]) % 1) * grid.cell
-        t, resolution = _middles(counts)[period], counts.periods.frequency.days
-        return Reports(_floats(x), _floats(y), t, cell, resolution)
-    points = counts.points
-    # To the millimetre: the same numbers wherever the grid's own origin is.
-    x = _floats(np.round((points.x / grid.side - grid.ix0) * grid.cell, 3))
-    y = _floats(np.round((points.y / grid.side - grid.iy0) * grid.cell, 3))
-    t = _floats((points.time - edges[0].astype(points.time.dtype)) / np.timedelta64(1, "D"))
-    cell = grid.locate(points.x, points.y)
-    if np.any(t % 1 != t[0] % 1):
-        return Reports(x, y, t, cell, 0.0)
-    frequency, period = counts.periods.frequency, counts.periods.locate(points.time)
-    if frequency.days > 1 and np.unique(t).size == np.unique(period).size < t.size:
-        return Reports(x, y, _middles(counts)[period], cell, frequency.days)
-    return Reports(x, y, np.floor(t) + 0.5, cell, 1.0)
-
-
-def _floats(values: npt.ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
-
-
-def _middles(counts: Counts) -> Floats:
-    edges = (counts.periods.edges - counts.periods.edges[0]).astype(np.float64)
-    return np.asarray((edges[1:] + edges[:-1]) / 2, dtype=np.float64)
-
-
-def _length(counts: Counts) -> float:
-    return float((counts.periods.end - counts.periods.start).astype(int))
 
 
 class _SelfExciting(Method):
@@ -153,7 +81,8 @@ class _SelfExciting(Method):
         if past.total == 0:
             past = counts
         self.level_ = chosen_level(counts)
-        reports, days = reports_of(past), _length(past)
+        reports = reports_of(past)
+        days = reports.days
         resolution = reports.resolution
         memory = Frequency.parse(self.memory).days
         if resolution > 0:
@@ -178,7 +107,7 @@ class _SelfExciting(Method):
             resolution=resolution,
         )
         self.smoothed_ = {
-            k: EdgeCorrected(grid, narrowed(float(h), cell=grid.cell, added=ADDED if known else 0.0))
+            k: EdgeCorrected(grid, narrowed(float(h), cell=grid.cell, added=ADDED_VARIANCE if known else 0.0))
             for k, h in enumerate(self.fit_.bandwidths)
             if self.fit_.pilot[k] > 0 or self.fit_.weights[:, k].any()
         }
@@ -190,7 +119,7 @@ class _SelfExciting(Method):
             past = counts
         reports, kernel = reports_of(past), self.fit_.kernel
         weight, kind = self._declustered(past, reports)
-        age = _length(past) - reports.t
+        age = reports.days - reports.t
         self.background_ = self._background(past, reports, weight, kind)
         near = age < kernel.reach.days
         grid = counts.grid
@@ -224,30 +153,30 @@ class _SelfExciting(Method):
         triggered = np.empty(n)
         triggered[order] = triggered_at(reports.x[order], reports.y[order], reports.t[order], kernel=kernel)
         # How many are of the background is found with the kernel as it is.
-        weight, counted = np.full(n, 1 - kernel.ratio), self._counted(past, reports)
+        weight, counted = np.full(n, 1 - kernel.ratio), self._counted(reports)
         for _ in range(ROUNDS):
-            base = density * (weight[counted].mean() * n / _length(past))
+            base = density * (weight[counted].mean() * n / reports.days)
             weight = base / (base + triggered)
         return weight, np.searchsorted(fit.limits, density * metres.sum())
 
     def _background(self, past: Counts, reports: Reports, weight: Floats, kind: Ints) -> Floats:
         """Expected background reports per day by cell."""
-        fit, grid, days = self.fit_, past.grid, _length(past)
-        age = days - reports.t
+        fit, grid = self.fit_, past.grid
+        age = reports.days - reports.t
         weights = {k: weight * fit.weights[kind, k] for k in self.smoothed_ if fit.weights[:, k].any()}
         smooth = self._smooth(grid, reports, past.points is not None, weights)
         total = float(smooth.sum())
         even = max(fit.even, 1e-3) if total > 0 else 1.0
         share = even * grid.area / grid.area.sum() + (1 - even) * smooth / max(total, 1e-300)
-        counted = self._counted(past, reports)
+        counted = self._counted(reports)
         level = np.where(counted, np.exp2(-age / half_life_days(self.level_)), 0.0)
         # Of the reports a day, at the latest level, the part that is of the background.
         part = float(np.sum(weight * level) / np.sum(level))
         return np.asarray(share * part * reports_a_day(past, self.level_), dtype=np.float64)
 
-    def _counted(self, past: Counts, reports: Reports) -> npt.NDArray[np.bool_]:
+    def _counted(self, reports: Reports) -> npt.NDArray[np.bool_]:
         """The reports after the warm-up, before which it is not known what called them forth."""
-        counted = reports.t >= warm_up(_length(past), self.fit_.kernel.reach)
+        counted = reports.t >= warm_up(reports.days, self.fit_.kernel.reach)
         return counted if counted.any() else np.ones(counted.size, dtype=np.bool_)
 
     def _mean(self, period: Period) -> Floats:
@@ -255,7 +184,7 @@ class _SelfExciting(Method):
 
     def _terms(self, period: Period) -> dict[str, Floats]:
         ahead = float((period.start - self.trained_on_.end).astype(int))
-        follow = Ahead.of(self.fit_.kernel, ahead, ahead + period.days)
+        follow = FollowUps.of(self.fit_.kernel, ahead, ahead + period.days)
         x, y, age = self.recent_
         first, all_ = follow.direct(age), follow.in_all(age)
         new = age <= RECENT
@@ -274,124 +203,6 @@ class _SelfExciting(Method):
         image = np.zeros(self.grid_.shape)
         stamp(x, y, weight, self.template_, image)
         return np.asarray(image[self.grid_.rows, self.grid_.columns], dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Ahead:
-    """How many follow-ups there are of a report of each age in a stretch of time that begins at or after the present.
-
-    A report's own follow-ups have follow-ups too, and so on: those within the stretch, and those before it of which
-    nothing is known yet, are added in expectation, by the renewal equation.
-
-    Parameters
-    ----------
-    kernel : Kernel
-    steps : array of float, shape (n_steps + 1,)
-        Edges in days from the present.
-    within : array of float, shape (n_steps,)
-        Share of each step that is in the stretch.
-    worth : array of float, shape (n_steps,)
-        Expected reports in the stretch for one in each step, itself included.
-    """
-
-    kernel: Kernel
-    steps: Floats
-    within: Floats
-    worth: Floats
-
-    @classmethod
-    def of(cls, kernel: Kernel, start: float, end: float) -> Ahead:
-        """For the stretch from `start` to `end`, in days from the present."""
-        n = int(np.ceil(min(end / STEP, MOST_STEPS)))
-        edges = np.linspace(0, end, n + 1)
-        step = end / n
-        within = np.clip((edges[1:] - start) / step, 0, 1)
-        # From the middle of a step to another: what is between half a step before its middle and half after.
-        own = np.diff(_until(kernel, np.maximum((np.arange(n + 1) - 0.5) * step, 0.0)))
-        offspring = np.zeros(n)
-        for k in range(n):
-            offspring[k] = (own[k] + own[1 : k + 1] @ offspring[:k][::-1]) / (1 - own[0])
-        worth = within + np.array([offspring[: n - k] @ within[k:] for k in range(n)])
-        return cls(kernel, edges, within, worth)
-
-    def direct(self, age: Floats) -> Floats:
-        """Follow-ups in the stretch that a report of this age itself calls forth."""
-        return self._of(age, self.within)
-
-    def in_all(self, age: Floats) -> Floats:
-        """Those, and the follow-ups of follow-ups."""
-        return self._of(age, self.worth)
-
-    @property
-    def background(self) -> float:
-        """Reports in the stretch for one background report a day from now on, follow-ups included."""
-        return float(self.worth @ np.diff(self.steps))
-
-    def _of(self, age: Floats, worth: Floats) -> Floats:
-        grid = np.linspace(0, self.kernel.reach.days, 257)
-        by_step = np.diff(_until(self.kernel, grid[:, None] + self.steps[None, :]), axis=1)
-        # Loops over steps and no matrix product, whose sums would depend on the number of threads.
-        table = np.einsum("ij,j->i", by_step, worth)
-        return np.asarray(np.interp(age, grid, table), dtype=np.float64)
-
-
-def _until(kernel: Kernel, lag: Floats) -> Floats:
-    """Follow-ups of a report up to a lag in days."""
-    edges = np.linspace(0, kernel.reach.days, kernel.after.size + 1)
-    return np.asarray(
-        np.interp(lag, edges, np.concatenate([[0.0], np.cumsum(kernel.in_time * kernel.reach.step)])),
-        dtype=np.float64,
-    )
-
-
-def template(kernel: Kernel, *, cell: float) -> Floats:
-    """Mass of the kernel in the cells about a report, by where in its cell that is.
-
-    Parameters
-    ----------
-    cell : float
-        Side of a cell in metres.
-
-    Returns
-    -------
-    array of float, shape (k, k, 2 m + 1, 2 m + 1)
-        By row and column of the part of the cell that the report lies in, then by row and column of the cell from the
-        report's own; each template sums to 1.
-    """
-    k = int(np.clip(round(cell / 15), 1, 32))
-    part = cell / k
-    fine = max(int(np.ceil(part / max(kernel.reach.metres / 200, 1.0))), 1) | 1
-    away = int(np.ceil(kernel.reach.metres / part))
-    at = (np.arange((2 * away + 1) * fine) - (fine * (2 * away + 1) - 1) / 2) * (part / fine)
-    step = (np.hypot(at[:, None], at[None, :]) * (kernel.around.size / kernel.reach.metres)).astype(np.int64)
-    dense = np.where(step < kernel.around.size, kernel.around[np.minimum(step, kernel.around.size - 1)], 0.0)
-    n = 2 * away + 1
-    mass = dense.reshape(n, fine, n, fine).sum(axis=(1, 3))
-    m = -(-away // k)
-    found = np.zeros((k, k, 2 * m + 1, 2 * m + 1))
-    for a in range(k):
-        rows = (np.arange(n) - away + a) // k + m
-        down = np.zeros((2 * m + 1, n))
-        np.add.at(down, rows, mass)
-        for b in range(k):
-            columns = (np.arange(n) - away + b) // k + m
-            np.add.at(found[a, b].T, columns, down.T)
-    return np.asarray(found / found.sum(axis=(2, 3), keepdims=True), dtype=np.float64)
-
-
-@njit(cache=True, nogil=True)
-def stamp(x: Floats, y: Floats, weight: Floats, template: Floats, image: Floats) -> None:
-    """Add each weight to the cells around a place, in cells from the corner of the image, by the template."""
-    rows, columns = image.shape
-    k, m = template.shape[0], template.shape[2] // 2
-    for i in range(x.size):
-        if weight[i] == 0:
-            continue
-        c, r = min(max(int(x[i]), 0), columns - 1), min(max(int(y[i]), 0), rows - 1)
-        part = template[min(max(int((y[i] - r) * k), 0), k - 1), min(max(int((x[i] - c) * k), 0), k - 1)]
-        for p in range(max(r - m, 0), min(r + m + 1, rows)):
-            for q in range(max(c - m, 0), min(c + m + 1, columns)):
-                image[p, q] += weight[i] * part[p - r + m, q - c + m]
 
 
 class SelfExciting(_SelfExciting):

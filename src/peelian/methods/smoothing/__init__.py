@@ -19,14 +19,15 @@ from peelian.methods.smoothing.past import (
     reports_a_day,
 )
 from peelian.methods.smoothing.study import (
+    ADDED_VARIANCE,
     EdgeCorrected,
     binned,
     binned_by_period,
-    edge_corrected,
     narrowed,
 )
 
 __all__ = [
+    "ADDED_VARIANCE",
     "FEWEST_REPORTS",
     "Ahead",
     "EdgeCorrected",
@@ -35,7 +36,6 @@ __all__ = [
     "chosen_level",
     "decay",
     "decayed_shares",
-    "edge_corrected",
     "gaussian_smooth",
     "half_life_days",
     "held_out",

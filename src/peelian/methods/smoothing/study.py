@@ -10,12 +10,15 @@ from peelian.methods.smoothing.nodes import LINEAR_VARIANCE, gaussian_smooth, li
 from peelian.places.counts import Counts, Points
 from peelian.places.grid import Grid
 
-__all__ = ["EdgeCorrected", "binned", "binned_by_period", "edge_corrected", "narrowed"]
+__all__ = ["ADDED_VARIANCE", "EdgeCorrected", "binned", "binned_by_period", "narrowed"]
 
 Floats = npt.NDArray[np.float64]
 
 CELL_VARIANCE = 1 / 12
 """Variance in squared cells of a point that lies anywhere in a cell."""
+
+ADDED_VARIANCE = LINEAR_VARIANCE - CELL_VARIANCE
+"""What linear binning adds beyond that."""
 
 
 def binned(counts: Counts, weight: Floats) -> tuple[Floats, float]:
@@ -39,7 +42,7 @@ def binned(counts: Counts, weight: Floats) -> tuple[Floats, float]:
     # Points are sorted by time: those of a period are a run.
     many = np.diff(np.searchsorted(points.time, counts.periods.edges.astype(points.time.dtype)))
     image = linear_bin(x, y, shape=grid.shape, weight=np.repeat(weight, many), inside=_inside(grid))
-    return image, LINEAR_VARIANCE - CELL_VARIANCE
+    return image, ADDED_VARIANCE
 
 
 def binned_by_period(counts: Counts) -> tuple[sparse.csc_array, float]:
@@ -54,9 +57,7 @@ def binned_by_period(counts: Counts) -> tuple[sparse.csc_array, float]:
     x, y = _node_units(points, grid)
     nodes_of(x, y, _inside(grid), nodes, parts)
     ends = 4 * np.searchsorted(points.time, counts.periods.edges.astype(points.time.dtype))
-    return sparse.csc_array(
-        (parts.ravel(), nodes.ravel(), ends), shape=shape
-    ), LINEAR_VARIANCE - CELL_VARIANCE
+    return sparse.csc_array((parts.ravel(), nodes.ravel(), ends), shape=shape), ADDED_VARIANCE
 
 
 def _node_units(points: Points, grid: Grid) -> tuple[Floats, Floats]:
@@ -97,11 +98,6 @@ class EdgeCorrected:
         total = spread.sum()
         # Rounding apart, the sums agree already.
         return np.asarray(spread * (image.sum() / total) if total > 0 else spread, dtype=np.float64)
-
-
-def edge_corrected(image: Floats, grid: Grid, sigma: float) -> Floats:
-    """`EdgeCorrected` of one image."""
-    return EdgeCorrected(grid, sigma)(image)
 
 
 def narrowed(bandwidth: float, *, cell: float, added: float) -> float:

@@ -17,20 +17,28 @@ from __future__ import annotations
 
 from peelian.methods.triggering.area import Area
 from peelian.methods.triggering.fit import Triggering, fit_triggering
+from peelian.methods.triggering.follow_ups import FollowUps
 from peelian.methods.triggering.kernel import STEPS, Form, Kernel, Reach, warm_up
 from peelian.methods.triggering.pairs import Pairs, by_square, find_pairs, triggered_at
+from peelian.methods.triggering.reports import Reports, reports_of
+from peelian.methods.triggering.templates import stamp, template
 
 __all__ = [
     "STEPS",
     "Area",
+    "FollowUps",
     "Form",
     "Kernel",
     "Pairs",
     "Reach",
+    "Reports",
     "Triggering",
     "by_square",
     "find_pairs",
     "fit_triggering",
+    "reports_of",
+    "stamp",
+    "template",
     "triggered_at",
     "warm_up",
 ]

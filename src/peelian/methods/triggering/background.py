@@ -35,7 +35,7 @@ LEAST_EVEN = 1e-3
 """Share of the reports that an even background has at least, so that no report is impossible."""
 
 
-def bandwidths_for(area: Area, smallest: float) -> Floats:
+def background_bandwidths(area: Area, smallest: float) -> Floats:
     """Twice as wide each, from `smallest`, or what the number of nodes allows, to an eighth of the area's width."""
     width, height = area.size
     least = NODES_PER_BANDWIDTH * float(np.sqrt(width * height / MOST_NODES))

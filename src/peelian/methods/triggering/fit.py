@@ -12,7 +12,7 @@ from peelian.methods.triggering.background import (
     FOLDS,
     Background,
     amounts_of,
-    bandwidths_for,
+    background_bandwidths,
     limits_of,
     mixed,
 )
@@ -221,7 +221,7 @@ def fit_triggering(
         x, y, t, area=area, start=start, days=days, reach=reach, form=form, floor=floor, resolution=resolution
     )
     fit = _Fit(find_pairs(x, y, t, reach=reach), learner, counted, days - start)
-    bandwidths = bandwidths_for(area, smallest)
+    bandwidths = background_bandwidths(area, smallest)
     background = Background(x, y, folds_of(t, days, reach), area=area, bandwidths=bandwidths)
     found = learner.foreseen(fit.kernel)
 
