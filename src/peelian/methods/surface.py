@@ -19,7 +19,7 @@ from peelian.errors import DataError, UsageError
 from peelian.places.grid import Grid
 from peelian.places.periods import Period
 
-__all__ = ["Surface"]
+__all__ = ["Surface", "size_of_sum"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,7 +128,7 @@ class Surface:
         total = float(mean.sum())
         if total == 0:
             return 0, 0
-        size = _size(float(np.sum((mean / total) ** 2)), self.size, self.common)
+        size = size_of_sum(mean, size=self.size, common=self.common)
         low, high = _distribution(total, size).interval(level)
         return int(low), int(high)
 
@@ -213,6 +213,20 @@ class Surface:
         )
         table: str = self.frame.nsmallest(10, "rank").to_html(index=False, float_format=lambda v: f"{v:.2f}")
         return head + table
+
+
+def size_of_sum(mean: Floats, *, size: float = np.inf, common: float = 0.0) -> float:
+    """Negative binomial size of the sum of cells' counts; infinite is Poisson.
+
+    Parameters
+    ----------
+    mean : array of float, shape (k,)
+        Expected reports of the cells that are summed.
+    size, common : float
+        A `Surface`'s: each cell's own scatter, and the variance of the factor that they have in common.
+    """
+    total = float(mean.sum())
+    return _size(float(np.sum((mean / total) ** 2)), size, common) if total > 0 else float(np.inf)
 
 
 def _size(concentration: float, size: float, common: float) -> float:

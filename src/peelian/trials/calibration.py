@@ -21,6 +21,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from peelian.errors import UsageError
+from peelian.methods.surface import size_of_sum
 
 __all__ = [
     "BINS",
@@ -44,24 +45,6 @@ BINS = 10
 
 LEVELS = (0.5, 0.8, 0.95)
 """Levels of the central intervals that are looked at where nothing else is asked for."""
-
-
-def size_of_sum(mean: Floats, *, size: float = np.inf, common: float = 0.0) -> float:
-    """Negative binomial size of the sum of cells' counts, as a `Surface` has it; infinite is Poisson.
-
-    Parameters
-    ----------
-    mean : array of float, shape (k,)
-        Expected reports of the cells that are summed.
-    size, common : float
-        A surface's: each cell's own scatter, and the variance of the factor that they have in common.
-    """
-    total = float(mean.sum())
-    if total <= 0:
-        return float(np.inf)
-    concentration = float(np.sum((mean / total) ** 2))
-    excess = (1 + concentration / size) * (1 + common) - 1
-    return 1 / excess if excess > 1e-9 else float(np.inf)
 
 
 def tally_pit(
