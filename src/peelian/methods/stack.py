@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from peelian.methods.base import Method, first_fold, rolled
 from peelian.places.counts import Counts
 from peelian.places.periods import Period
 
-__all__ = ["MEMBERS", "Stack"]
+__all__ = ["MEMBERS", "Stack", "Weights"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,6 +29,25 @@ WEIGHED = 26
 
 STEPS = 500
 TOLERANCE = 1e-9
+
+
+class Weights(NamedTuple):
+    """What past forecasts earned the members.
+
+    Parameters
+    ----------
+    values : array of float, shape (n_members,)
+    settled : bool
+        Whether they had settled, rather than the steps run out.
+    """
+
+    values: Floats
+    settled: bool
+
+    @classmethod
+    def equal(cls, n: int) -> Weights:
+        """Where there was nothing to learn from."""
+        return cls(np.full(n, 1 / n), True)
 
 
 class Stack(Method):
@@ -47,6 +66,8 @@ class Stack(Method):
     ----------
     members_ : list of Method
     weights_ : array of float, shape (n_members,)
+    settled_ : bool
+        Whether the weights had settled, rather than the steps of expectation and maximisation run out.
 
     References
     ----------
@@ -70,7 +91,7 @@ class Stack(Method):
         by_name = import_module("peelian.methods.checks").method_by_name
         return [by_name(name)() for name in MEMBERS]
 
-    def weigh(self, means: Floats, observed: npt.NDArray[np.int64]) -> Floats:
+    def weigh(self, means: Floats, observed: npt.NDArray[np.int64]) -> Weights:
         """Weights of the members from their forecasts of past periods.
 
         Parameters
@@ -80,20 +101,20 @@ class Stack(Method):
 
         Returns
         -------
-        array of float, shape (n_members,)
+        Weights
             All the same, with a sum of 1, where there was nothing to learn from.
         """
         hit = np.nonzero(observed)
         if hit[0].size == 0:
-            return np.full(len(means), 1 / len(means))
+            return Weights.equal(len(means))
         n = observed[hit].astype(np.float64)
         at = np.array([member[hit] for member in means])
         # A report where no member expected anything says nothing about which of them is right.
         some = at.sum(axis=0) > 0
         return nonnegative_weights(at[:, some], n[some], means.sum(axis=(1, 2)))
 
-    def weights_of(self, past: Sequence[Mapping[int, Floats]], counts: Counts, gap: int) -> Floats:
-        """Weights from the members' forecasts of the latest periods of `counts`, shape (n_members,).
+    def weights_of(self, past: Sequence[Mapping[int, Floats]], counts: Counts, gap: int) -> Weights:
+        """Weights from the members' forecasts of the latest periods of `counts`.
 
         Parameters
         ----------
@@ -106,7 +127,7 @@ class Stack(Method):
         n = len(counts.periods)
         shared = [i for i in range(first_weighed(n, gap), n) if all(i in folds for folds in past)]
         if not shared:
-            return np.full(len(past), 1 / len(past))
+            return Weights.equal(len(past))
         means = np.array([[folds[i] for i in shared] for folds in past])
         return self.weigh(means, np.array([counts.column(i) for i in shared]))
 
@@ -127,7 +148,7 @@ class Stack(Method):
         members, n = self.parts(), len(counts.periods)
         first = first_weighed(n, self.gap_)
         past = [dict(rolled(member, counts, first=first, last=n, gap=self.gap_)) for member in members]
-        self.weights_ = self.weights_of(past, counts, self.gap_)
+        self.weights_, self.settled_ = self.weights_of(past, counts, self.gap_)
         for member in members:
             member.grid_, member.gap_, member.trained_on_ = counts.grid, self.gap_, counts.periods
             member._tune(counts)
@@ -154,7 +175,7 @@ def first_weighed(n: int, gap: int) -> int:
     return max(n - WEIGHED, first_fold(n, gap))
 
 
-def nonnegative_weights(at: Floats, n: Floats, totals: Floats) -> Floats:
+def nonnegative_weights(at: Floats, n: Floats, totals: Floats) -> Weights:
     """Weights w >= 0 that maximise ``n @ log(w @ at) - w @ totals``.
 
     Parameters
@@ -180,5 +201,5 @@ def nonnegative_weights(at: Floats, n: Floats, totals: Floats) -> Floats:
         moved = float(np.max(np.abs(found - weights)))
         weights = found
         if moved < TOLERANCE:
-            break
-    return weights
+            return Weights(weights, True)
+    return Weights(weights, False)

@@ -251,7 +251,7 @@ def _stacked(stack: Stack, members: list[Past], counts: Counts, *, first: int, l
             continue
         tuned = tuned_on(counts, i - gap)
         if tuned not in weights:
-            weights[tuned] = stack.weights_of([m.means for m in members], counts[:tuned], gap)
+            weights[tuned] = stack.weights_of([m.means for m in members], counts[:tuned], gap).values
         means[i] = stack.mixed(weights[tuned], [member.means[i] for member in members])
     return Past(means, time.perf_counter() - start + sum(member.seconds for member in members))
 
