@@ -93,13 +93,98 @@ def test_five_years_between_false_alarms():
     assert run_of(rng, normal, known, paths=600) == pytest.approx(length, rel=0.12)
 
 
-@pytest.mark.parametrize(("made", "least"), [(normal, 0.95), (heavy, 0.55), (alike, 0.5)])
+def bursts(rng, shape):
+    """Counting catches a cluster now and then."""
+    return rng.poisson(1.0, shape) - 4.0 * rng.poisson(0.25, shape)
+
+
+@pytest.mark.parametrize(("made", "least"), [(normal, 1.0), (heavy, 0.7), (alike, 0.55), (bursts, 0.5)])
 def test_of_five_trials_of_a_year_four_keep_it(made, least):
-    """Watched by 52 weeks of its own: the run that four of five reach, as a share of the five years asked for."""
+    """Watched by 52 weeks of its own: the run that four of five reach, as a share of the five years asked for.
+
+    Over 80 trials, 91 % kept the five years for normal differences, 69 % with heavy tails, 68 % where counting catches
+    clusters whole, and 55 % where weeks resemble each other.
+    """
     rng = np.random.default_rng(1)
     length = run_length_of("1w")
     runs = [run_of(rng, made, watch(made(rng, (1, 52))[0], length=length), paths=100) for _ in range(15)]
     assert np.quantile(runs, 0.2) > least * length
+
+
+def hits_apart(rng, weekly, held, shape):
+    """Reports that one of two equal methods holds alone, less those that the other does; none without a report."""
+    reports = rng.poisson(weekly, shape)
+    ours = rng.binomial(reports, held)
+    counting = rng.binomial(reports - ours, held / (1 - held))
+    return np.where(reports > 0, ours - counting, np.nan)
+
+
+def true_length(weekly, held, watched, *, step=0.0625):
+    """The run between false alarms of such hits, by a chain over their exact (Skellam) chances."""
+    apart = np.arange(-40, 41)
+    chance = stats.skellam.pmf(apart, weekly * held, weekly * held)
+    chance[apart == 0] -= np.exp(-weekly)
+    chance /= chance.sum()
+    states = np.arange(0, watched.limit + 1e-9, step)
+    landing = np.maximum(states[:, None] - apart[None, :] / watched.sd - watched.allowance, 0.0)
+    below = np.floor(landing / step).astype(int)
+    above = landing / step - below
+    move = np.zeros((states.size, states.size + 1))
+    row = np.broadcast_to(np.arange(states.size)[:, None], landing.shape)
+    stays = landing <= watched.limit
+    for column, share in ((below, 1 - above), (below + 1, above)):
+        np.add.at(
+            move,
+            (row[stays], np.minimum(column[stays], states.size)),
+            (share * chance[None, :])[stays],
+        )
+    move[:, -2] += move[:, -1]
+    return float(np.linalg.solve(np.eye(states.size) - move[:, :-1], np.ones(states.size))[0])
+
+
+@pytest.mark.parametrize(
+    ("weekly", "held", "most_unwatchable"),
+    [(10, 0.04, 0), (4, 0.1, 0), (4, 0.04, 0.4), (2, 0.1, 0.2)],
+)
+def test_rare_reports_keep_it_too(weekly, held, most_unwatchable):
+    """Of 40 trials of a year with few reports at 1 % of the area, by a method equal to counting."""
+    rng = np.random.default_rng(5)
+    length = run_length_of("1w")
+    kept, unwatchable = [], 0
+    for _ in range(40):
+        try:
+            watched = watch(hits_apart(rng, weekly, held, 52), length=length)
+        except NotEnoughDataError:
+            unwatchable += 1
+            continue
+        kept.append(true_length(weekly, held, watched) >= length)
+    assert np.mean(kept) >= 0.7, "4 of 5, less what 40 trials scatter by"
+    assert unwatchable <= 40 * most_unwatchable
+
+
+def test_so_few_that_no_limit_can_be_set():
+    rng = np.random.default_rng(6)
+    with pytest.raises(NotEnoughDataError, match="of them not 0"):
+        watch(hits_apart(rng, 1, 0.03, 52), length=300)
+
+
+def test_of_normal_differences_the_limit_is_siegmund_s():
+    """The chain and the bootstrap come to what the formula says, where a trial is so long that it tells everything."""
+    rng = np.random.default_rng(8)
+    for length in (60.0, 261.0, 1826.0):
+        found = watch(rng.normal(size=4000), length=length).limit
+        assert found == pytest.approx(decision_limit(length), rel=0.05)
+        assert found >= 0.98 * decision_limit(length)
+    year = watch(rng.normal(size=52), length=261).limit
+    assert year > 1.08 * decision_limit(261), "a year tells little, and that raises the limit"
+
+
+def test_the_same_differences_give_the_same_watch_whatever_their_unit():
+    differences = np.random.default_rng(3).normal(size=60)
+    one, other = watch(differences, length=261), watch(7.3 * differences, length=261)
+    assert one == watch(differences, length=261)
+    assert other.limit == pytest.approx(one.limit)
+    assert other.sd == pytest.approx(7.3 * one.sd)
 
 
 def test_a_method_that_is_better_than_counting_has_fewer_false_alarms_and_one_that_fell_is_found():
@@ -165,9 +250,7 @@ def test_the_scatter_is_that_of_sums():
     follow, back = noise[1:] + 0.5 * noise[:-1], noise[1:] - 0.5 * noise[:-1]
     assert watch(follow, length=300).sd == pytest.approx(1.5, rel=0.12)
     assert watch(back, length=300).sd == pytest.approx(np.std(back), rel=0.03)
-    few = watch(noise[:52], length=300)
-    assert few.sd > 1.09 * noise[:52].std(ddof=1)
-    assert few.mean == 0.0
+    assert watch(noise[:52], length=300).mean == 0.0
 
 
 def test_periods_without_a_number_are_left_out_of_the_watch():
@@ -206,5 +289,5 @@ def test_in_words():
     loud = cusum(np.array([0.1, -1.5, -2.0, -1.0]), PLAIN)
     assert drift_text(loud, noun="days") == (
         "Over 2 days its PAI was 1.8 below that of counting on average, and the sum of what it lacked went over the "
-        "limit. Chance alone does that once in 100 days: it is suspended until a person lifts that."
+        "limit. Chance alone does that about once in 100 days: it is suspended until a person lifts that."
     )

@@ -21,7 +21,7 @@ from peelian.trials.scoring import SPREADS, Scored
 from peelian.trials.splits import Split
 from peelian.trials.verdict import Comparison, Verdict, best_counting, judge
 
-__all__ = ["HINDSIGHT", "Trial", "Tried"]
+__all__ = ["HINDSIGHT", "Trial", "Tried", "periods_named"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,6 +71,11 @@ _POOLED: dict[str, Callable[..., Floats]] = {
     "full_log_skill": metrics.log_score,
     "crps": lambda crps, one: np.asarray(crps / one, dtype=np.float64),
 }
+
+
+def periods_named(frequency: str) -> str:
+    """What periods of a length are called, in the plural: ``"weeks"``, or ``"periods of 2w"``."""
+    return {"1d": "days", "1w": "weeks", "1mo": "months"}.get(frequency, f"periods of {frequency}")
 
 
 @dataclass(frozen=True)
@@ -341,8 +346,7 @@ class Trial:
 
     @property
     def _over(self) -> str:
-        nouns = {"1d": "days", "1w": "weeks", "1mo": "months"}
-        noun = nouns.get(self.frequency, f"periods of {self.frequency}")
+        noun = periods_named(self.frequency)
         last = self.splits[-1].test.end - np.timedelta64(1, "D")
         return f"{len(self.splits)} {noun}, {self.splits[0].test.start} to {last}"
 
