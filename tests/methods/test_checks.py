@@ -190,6 +190,56 @@ class Peeks(_Broken):
         self.rate_ = self.rate_ * (1 + 1e-6 * float(np.mean(everything)) / 1e6)
 
 
+class PeeksAtOthers(_Broken):
+    """Reads the other categories' reports that lie behind the slice that it was given.
+
+    References
+    ----------
+    None.
+    """
+
+    def _update(self, counts):
+        super()._update(counts)
+        for other in counts.companions.values():
+            base = other.data.base  # none where a short slice was copied
+            self.rate_ = self.rate_ * (1 + 1e-9 * float((other.data if base is None else base).sum()))
+
+
+class PeeksALittle(_Broken):
+    """A twentieth of what it expects is what is reported in the period, read behind the slice that it was given.
+
+    References
+    ----------
+    None.
+    """
+
+    def _update(self, counts):
+        super()._update(counts)
+        self.all_ = counts.points.x.base, counts.points.y.base, counts.points.time.base
+
+    def _mean(self, period):
+        x, y, time = self.all_
+        within = (time >= period.start) & (time < period.end)
+        seen = np.bincount(self.grid_.locate(x[within], y[within]), minlength=len(self.grid_))
+        return 0.95 * super()._mean(period) + 0.05 * seen
+
+
+class TermsDontSum(_Broken):
+    __doc__ = _Broken.__doc__
+
+    def _terms(self, period):
+        terms = super()._terms(period)
+        terms["the whole area's average"] = 0.9 * terms["the whole area's average"]
+        return terms
+
+
+class TermIsNoNumber(_Broken):
+    __doc__ = _Broken.__doc__
+
+    def _terms(self, period):
+        return {**super()._terms(period), "nothing": np.full(len(self.grid_), np.nan)}
+
+
 class Slow(_Broken):
     __doc__ = _Broken.__doc__
 
@@ -214,11 +264,21 @@ class Slow(_Broken):
         (NeedsTwo, "gives no map of one incident"),
         (LikesTheOrigin, "where the grid is moved"),
         (Peeks, "knows what comes after"),
+        (PeeksAtOthers, "knows what comes after"),
+        (TermsDontSum, "its terms don't sum to its mean"),
+        (TermIsNoNumber, "a term of its explanation is no number"),
     ],
 )
 def test_a_broken_method_is_caught(broken, says):
     with pytest.raises(CheckError, match=says):
         check_method(broken)
+
+
+def test_a_method_that_peeks_a_little_is_caught_by_shuffled_times():
+    """Another check than the one that it would fail first."""
+    with pytest.raises(CheckError, match="nats more of shuffled times than the truth does"):
+        checks.check_shuffled_time(PeeksALittle())
+    checks.check_shuffled_time(_Broken())
 
 
 def test_a_parameter_that_is_changed_is_caught():

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse, stats
+from sklearn.base import clone
 
 from peelian.errors import NotEnoughDataError, UsageError
-from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity, Method
+from peelian.methods import CountMap, DecayedKernelDensity, KernelDensity, Method, discover
 from peelian.methods.checks import example_counts
 from peelian.methods.stack import Stack
 from peelian.places import Counts, Grid, Periods
@@ -176,6 +177,7 @@ def poisoned(counts, day, seed=1):
     rng = np.random.default_rng(seed)
     points = counts.points
     late = points.time >= day
+    cut = int(np.searchsorted(counts.periods.edges, day))
     side = counts.grid.side
     x = np.where(late, (counts.grid.ix0 + rng.integers(0, 2, len(points)) + 0.5) * side, points.x)
     y = np.where(late, (counts.grid.iy0 + 0.5) * side, points.y)
@@ -183,7 +185,12 @@ def poisoned(counts, day, seed=1):
     weight = np.where(late, 7, 1)
     matrix = sparse.coo_array((weight, (cell, period)), shape=counts.matrix.shape).tocsc()
     matrix.sum_duplicates()
-    return replace(counts, matrix=matrix, points=replace(points, x=x, y=y))
+    companions = {}
+    for name, other in counts.companions.items():
+        dense = np.asarray(other.todense())
+        dense[:, cut:] = 3 * dense[:, cut:] + 1
+        companions[name] = sparse.csc_array(dense)
+    return replace(counts, matrix=matrix, points=replace(points, x=x, y=y), companions=companions)
 
 
 @pytest.mark.parametrize("gap", [0, 2])
@@ -210,6 +217,38 @@ def test_the_future_is_never_known(gap):
             assert not again[~earlier].equals(clean.frame[~earlier])
 
 
+CHEAP = {"stack": {"members": [CountMap(), DecayedKernelDensity(bandwidth=200.0, half_life="26w")]}}
+"""Settings of those that would take long; all others run with their defaults."""
+
+EVERY = [kind(**CHEAP.get(kind.name, {})) for kind in discover()]
+
+
+@pytest.fixture(scope="module")
+def accompanied():
+    """Counts with another category and a number by place."""
+    counts = example_counts(periods=60)
+    away = np.linspace(0.0, 5.0, len(counts.grid))
+    others = example_counts(periods=60, seed=9).matrix
+    return replace(counts, companions={"others": others}, features={"distance_to_stations": away})
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
+def test_no_method_knows_the_future(method, gap, accompanied):
+    """Its own, and other categories' reports are poisoned: the whole surface and what made it keep their bytes."""
+    split = rolling_origins(accompanied.periods, origins=4, gap=gap)[0]
+    other = poisoned(accompanied, accompanied.periods.edges[split.train_end])
+    assert not np.array_equal(
+        *(c.companions["others"][:, split.index].todense() for c in (accompanied, other))
+    )
+    made = [clone(method).fit(c[: split.train_end], gap=gap) for c in (accompanied, other)]
+    maps = [one.predict(split.test) for one in made]
+    assert maps[0].mean.tobytes() == maps[1].mean.tobytes()
+    assert (maps[0].size, maps[0].common) == (maps[1].size, maps[1].common)
+    assert made[0].chosen() == made[1].chosen()
+    pd.testing.assert_frame_equal(*(one.explain(split.test) for one in made), check_exact=True)
+
+
 class _Peeking(CountMap):
     """Knows the week that it is asked about.
 
@@ -227,13 +266,26 @@ class _Peeking(CountMap):
         return self.known.column(i) + 0.001
 
 
-def test_a_method_that_does_know_the_future_is_seen_by_that_test():
-    counts = example_counts(periods=40)
-    split = rolling_origins(counts.periods, origins=1)[0]
+class _PeekingAtOthers(_Peeking):
+    """Knows what else was reported in the week that it is asked about.
+
+    References
+    ----------
+    None.
+    """
+
+    def _mean(self, period):
+        i = int(np.flatnonzero(self.known.periods.edges == period.start)[0])
+        return self.known.companions["others"][:, [i]].toarray().ravel() + 0.001
+
+
+@pytest.mark.parametrize("kind", [_Peeking, _PeekingAtOthers])
+def test_a_method_that_does_know_the_future_is_seen_by_those_tests(kind, accompanied):
+    split = rolling_origins(accompanied.periods, origins=1)[0]
     maps = []
-    for known in (counts, poisoned(counts, split.test.start)):
-        _Peeking.known = known
-        maps.append(forecast_at(_Peeking(), known, split).mean)
+    for known in (accompanied, poisoned(accompanied, split.test.start)):
+        kind.known = known
+        maps.append(forecast_at(kind(), known, split).mean)
     assert not np.array_equal(*maps)
 
 
@@ -341,6 +393,21 @@ def test_a_trial_scores_the_maps_that_a_fit_would_give(gap):
             assert row["log_likelihood"] == metrics.log_likelihood(observed, surface.mean)
             assert row["crps"] == metrics.crps(observed, surface.mean, surface.cell_size)
             assert row["hits"] == observed[surface.top(fraction=0.05)].sum()
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
+def test_a_trial_of_any_method_scores_the_map_that_its_fit_would_give(method, gap, accompanied):
+    methods = [method] if method.counting else [CountMap(), method]
+    trial = run_trial(accompanied, methods, origins=2, fractions=(0.05,), gap=gap)
+    split = trial.splits[-1]
+    surface = forecast_at(method, accompanied, split, gap=gap)
+    observed = accompanied.column(split.index)
+    row = trial.frame[trial.frame["method"] == method.name].iloc[-1]
+    assert row["origin"] == split.test.start
+    assert row["log_likelihood"] == metrics.log_likelihood(observed, surface.mean)
+    assert row["crps"] == metrics.crps(observed, surface.mean, surface.cell_size)
+    assert row["hits"] == observed[surface.top(fraction=0.05)].sum()
 
 
 def test_an_interrupted_trial_goes_on_from_what_was_done(tmp_path):

@@ -276,8 +276,11 @@ def check_place(method: Method) -> None:
 
 
 def check_leakage(method: Method) -> None:
-    """What happened after the day of the forecast changes nothing."""
-    counts = example_counts()
+    """What happened after the day of the forecast changes nothing, in its own category or in others.
+
+    It is given the first part of longer counts, of which the rest differs, and forecasts the period after the next one.
+    """
+    counts, others = example_counts(), example_counts(seed=1).matrix
     cut = 50
     day = counts.periods.edges[cut]
     points = counts.points
@@ -286,9 +289,13 @@ def check_leakage(method: Method) -> None:
     moved = Points(
         np.where(late, 2900.5 * 250, points.x), np.where(late, 17100.5 * 250, points.y), points.time
     )
-    poisoned = _counted(counts.grid, counts.periods, moved)
-    period = counts.periods[cut]
-    clean, other = (clone(method).fit(c.before(day)).predict(period).mean for c in (counts, poisoned))
+    poison = sparse.hstack([others[:, :cut], 5 * example_counts(seed=2).matrix[:, cut:]]).tocsc()
+    poisoned = replace(
+        _counted(counts.grid, counts.periods, moved), companions={"others": sparse.csc_array(poison)}
+    )
+    counts = replace(counts, companions={"others": others})
+    period = counts.periods[cut + 1]
+    clean, other = (clone(method).fit(c.before(day), gap=1).predict(period).mean for c in (counts, poisoned))
     _require(np.array_equal(clean, other), method, "knows what comes after the day of the forecast")
 
 
