@@ -29,6 +29,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def plain(name: str) -> str:
     """A method's name as words; a method that was given twice is the peer."""
+    if name.startswith("chosen_by_"):
+        score = name.removeprefix("chosen_by_").replace("_", " ").replace("pai", "PAI")
+        return f"*what each half-year's past had chosen by {score}*"
+    if name == "hindsight":
+        return "*counts that know the future*"
     return "*counts, 730-day decay*" if "#" in name else name.replace("_", " ")
 
 
@@ -54,10 +59,19 @@ def portland(figures: dict) -> str:
         head = ["method", *(f"PAI at {a}, difference from the baseline" for a in figures["areas"])]
         parts.append(
             f"**{plain(category).capitalize()}**: {found['events']:,} calls in 104 weeks, {found['cells']:,} cells. "
-            f"Known of the baseline: {known[0]} and {known[1]}; of boosted counts: log skill {known[2]:.2f}.\n\n"
-            + table([*head, "log skill, last 52 weeks"], rows)
+            f"Known of the baseline: {known[0]} and {known[1]}; of boosted counts: log skill {known[2]:.2f}, and "
+            f"{found['wanted']:.2f} was wanted.\n\n" + table([*head, "log skill, last 52 weeks"], rows)
         )
     return "\n\n".join(parts)
+
+
+def room(figures: dict) -> str:
+    """What mixtures of kernels can come to in log skill, with and without the future in view."""
+    rows = [
+        [plain(category), f"{found['back']:.3f}", f"{found['both']:.3f}", f"{found['wanted']:.2f}"]
+        for category, found in figures.items()
+    ]
+    return table(["log skill, last 52 weeks", "looking back", "looking back and ahead", "wanted"], rows)
 
 
 def chicago(figures: dict) -> str:
@@ -67,6 +81,7 @@ def chicago(figures: dict) -> str:
         by_name = {row["method"]: row for row in found["rows"]}
         value = {k: by_name[found[k]]["pai_0"]["value"] for k in ("ours", "peer")}
         line = by_name["hindsight"]["pai_0"]["value"]
+        alone = by_name["boosted_counts"]["pai_0"]["value"]
         rows.append(
             [
                 category,
@@ -75,12 +90,13 @@ def chicago(figures: dict) -> str:
                 f"{plain(found['peer'])} {value['peer']:.2f}",
                 f"{found['pai_ratio']:.3f}",
                 interval(found["pai_difference"], "difference", 2),
+                f"{alone:.2f}",
                 f"{line:.2f}, {interval(found['above_hindsight'], 'difference', 2)}",
                 interval(found["log_skill_difference"], "difference", 3),
             ]
         )
     head = ["category", "reports", "ours", "best of counts and kernels", "ratio of PAI", "difference"]
-    return table([*head, "hindsight, ours above it", "log skill above the peers'"], rows)
+    return table([*head, "boosted counts", "hindsight, ours above it", "log skill above the peers'"], rows)
 
 
 def trial(figures: dict) -> str:
@@ -101,6 +117,7 @@ def speed(figures: dict) -> str:
 
 BLOCKS: dict[str, Callable[[dict], str]] = {
     "portland": portland,
+    "room": room,
     "chicago": chicago,
     "trial": trial,
     "kernel_density": speed,
