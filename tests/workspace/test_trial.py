@@ -6,17 +6,21 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
+from peelian.demo_data import stlouis_incidents
 from peelian.errors import UsageError
 from peelian.workspace import Workspace
 from peelian.workspace.evidence import gather
 from peelian.workspace.forecast import chosen_method, forecast, load_surface
 from peelian.workspace.history import history
+from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.plan import plan
-from peelian.workspace.trial import Interrupted, decides, trial
+from peelian.workspace.trial import Interrupted, _known_early, decides, trial
 
 from .conftest import Opener
 
@@ -102,7 +106,7 @@ def test_any_executor_gives_the_same_scores(acting: Opener) -> None:
     ("options", "decides_on_forecasts"),
     [
         ({}, True),
-        ({"origins": 9}, True),
+        ({"origins": 9}, False),
         ({"methods": ["all"]}, True),
         ({"methods": ["kernel_density"]}, True),
         ({"methods": ["prospective_hot_spots"]}, False),
@@ -130,8 +134,60 @@ def test_only_what_was_settled_beforehand_decides(
         assert (name, verdict) == ("count_map", None)
 
 
+def test_of_trials_by_the_same_records_and_settings_the_first_stands(acting: Opener) -> None:
+    """Not even another seed is a second chance; new records, and other settings that somebody wrote down, are."""
+    first = trial(acting(), "burglary")
+    again = trial(acting(), "burglary")
+    assert (first.result["repeats"], again.result["repeats"]) == (None, first.run)
+    for key in ("methods", "verdict", "hindsight"):
+        for method in (*first.result["methods"], *again.result["methods"]):
+            method.pop("seconds", None)
+        assert again.result[key] == first.result[key], "the same again gives the same"
+    assert any(note.startswith(f"This trial repeats {first.run}") for note in again.result["notes"])
+    assert not any("explores" in note for note in again.result["notes"])
+    set_in(acting().folder, "seed = 0", "seed = 1")
+    other = trial(acting(), "burglary")
+    assert (other.result["seed"], other.result["repeats"]) == (1, first.run)
+    assert not decides(acting().config.forecast, other.result, "1w")
+    standing = chosen_method(acting(), "burglary", "1w")[1]
+    assert standing is not None
+    assert standing["trial"] == first.run
+    set_in(acting().folder, "gap = 0", "gap = 1")
+    assert chosen_method(acting(), "burglary", "1w")[1] is None
+    changed = trial(acting(), "burglary")
+    assert changed.result["repeats"] is None
+    rows = pd.read_parquet(stlouis_incidents())
+    more = acting().folder.parent / "more.parquet"
+    rows[rows["reported_month"].astype(str) == "2017-01"].to_parquet(more)
+    import_records(acting(), more)
+    assert trial(acting(), "burglary").result["repeats"] is None, "other records"
+
+
+@pytest.mark.parametrize(
+    ("gap", "delay", "says"),
+    [
+        (
+            0,
+            None,
+            'it knew early. How much that is was not measured; gap = "measured" leaves most of it out.',
+        ),
+        (0, {"known": False, "share": 0.9}, "it knew early. How much that is was not measured"),
+        (2, {"known": True, "share": 0.9}, "That may be up to 10 % of the last period that it learned from."),
+        (0, {"known": True, "share": 0.9}, "That may be up to 10 % of the last period that it learned from."),
+    ],
+)
+def test_that_late_reports_were_known_early_is_said(
+    gap: int, delay: dict[str, Any] | None, says: str
+) -> None:
+    (note,) = _known_early({"gap": gap, "delay": delay})
+    assert note.startswith("This trial learned from reports by the day on which things happened:")
+    assert says in note
+    assert _known_early({"gap": 2, "delay": None}) == [], "somebody chose the gap, and nothing is known"
+
+
 def test_where_no_method_is_better_the_best_counting_is_used(acting: Opener) -> None:
     done = trial(acting(), "burglary").result
+    assert any("it knew early" in note for note in done["notes"])
     assert done["verdict"]["status"] != "better", "of eight weeks nothing can be shown"
     made = forecast(acting(), "burglary").result
     counting = [m for m in done["methods"] if m["counting"]]

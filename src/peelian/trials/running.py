@@ -1,4 +1,8 @@
-"""Running a trial: each method forecasts period after period, knowing only what had been reported before."""
+"""Running a trial: each method forecasts period after period, knowing only what had happened before.
+
+Reports are taken by when things happened: one that came in late is learned from before it came in, unless the gap
+covers it.
+"""
 
 from __future__ import annotations
 

@@ -110,26 +110,41 @@ def trial(
         _check_areas(counts, asked["areas_km2"] or ())
         folder = workspace.folder / "cache" / "trials" / _key(category, counts)
         done = _run(workspace, counts, chosen, asked, gap=gap, folder=folder, jobs=jobs, executor=executor)
-        result = {
-            "category": category,
-            **done.to_dict(),
-            "asked": asked,
-            "delay": delay,
-            "learned_from": learned_from(workspace, counts),
-        }
-        seconds = {method["name"]: method.pop("seconds") for method in result["methods"]}
-        result["notes"] = _notes(workspace, category, counts, result)
-        result["origin"] = workspace.origin(grid=counts.grid.to_dict(), seed=settings.seed)
-        run, verdict = workspace.new_run("trial"), result["verdict"]
-        outcome = workspace.commit(
-            run,
-            result,
-            category=category,
-            tables={"scores": done.frame, "grid": grid_table(counts.grid)},
-            pages={"trial.html": trial_page(result, demonstration=workspace.config.agency.demonstration)},
-            details={"category": category, "verdict": verdict["status"], "method": verdict["method"]},
-        )
+        outcome = _commit(workspace, category, counts, done, asked=asked, delay=delay)
         shutil.rmtree(folder, ignore_errors=True)  # only there to go on from, and part of no record
+    return outcome
+
+
+def _commit(
+    workspace: Workspace,
+    category: str,
+    counts: Counts,
+    done: Trial,
+    *,
+    asked: dict[str, Any],
+    delay: dict[str, Any] | None,
+) -> Outcome:
+    """Store the trial without the seconds that it took, which are no part of a record, and tell them all the same."""
+    result = {
+        "category": category,
+        **done.to_dict(),
+        "asked": asked,
+        "delay": delay,
+        "learned_from": learned_from(workspace, counts),
+        "origin": workspace.origin(grid=counts.grid.to_dict(), seed=done.seed),
+    }
+    seconds = {method["name"]: method.pop("seconds") for method in result["methods"]}
+    result["repeats"] = _repeated(workspace, category, result)
+    result["notes"] = _notes(workspace, category, counts, result)
+    verdict = result["verdict"]
+    outcome = workspace.commit(
+        workspace.new_run("trial"),
+        result,
+        category=category,
+        tables={"scores": done.frame, "grid": grid_table(counts.grid)},
+        pages={"trial.html": trial_page(result, demonstration=workspace.config.agency.demonstration)},
+        details={"category": category, "verdict": verdict["status"], "method": verdict["method"]},
+    )
     for method in outcome.result["methods"]:
         method["seconds"] = seconds[method["name"]]
     return outcome
@@ -138,20 +153,46 @@ def trial(
 def decides(settings: Forecast, trial: Mapping[str, Any], frequency: str) -> bool:
     """Whether a stored trial's verdict is what forecasts of periods of `frequency` go by; other trials explore.
 
-    A verdict is about what was asked before anybody looked: the configured origins (or more, and none picked by date),
-    first share of the area, gap and methods.
+    A verdict is about what was asked before anybody looked: the configured origins (not more, and none picked by date),
+    first share of the area, gap and methods. Who could ask for 52, then for 56, and stop when the verdict is the one
+    that was wanted, would find a method better by chance more often than the interval says. For the same reason a trial
+    that was run again on the same records doesn't decide: the first of them stands.
     """
+    return _as_settled(settings, trial, frequency) and trial.get("repeats") is None
+
+
+def _as_settled(settings: Forecast, trial: Mapping[str, Any], frequency: str) -> bool:
     asked = trial.get("asked")
     return (
         asked is not None
         and trial["period"] == frequency
         and asked["gap"] == settings.gap
-        and asked["origins"] >= settings.origins
+        and asked["origins"] == settings.origins
         and (asked["from"], asked["to"]) == (None, None)
         and bool(asked["fractions"])
         and asked["fractions"][0] == settings.fractions[0]
         and ("all" in asked["methods"] or set(asked["methods"]) == set(settings.methods))
     )
+
+
+def _repeated(workspace: Workspace, category: str, result: Mapping[str, Any]) -> str | None:
+    """The trial that decides already by the same records, places, settings and software; None where there is none.
+
+    The seed of the bootstrap is not among what must be the same: another one is no other question.
+    """
+    settings = workspace.config.forecast
+    if not _as_settled(settings, result, result["period"]):
+        return None
+    for row in reversed(workspace.runs("trial", category=category)):
+        stored = workspace.result(row["id"])
+        if decides(settings, stored, result["period"]):
+            return str(row["id"]) if _made_from(stored) == _made_from(result) else None
+    return None
+
+
+def _made_from(result: Mapping[str, Any]) -> tuple[Any, ...]:
+    origin = result["origin"]
+    return origin["data_version"], origin["peelian"], origin["grid"], result["learned_from"], result["gap"]
 
 
 def _chosen(names: Sequence[str]) -> list[type[Method]]:
@@ -280,13 +321,18 @@ def _notes(workspace: Workspace, category: str, counts: Counts, result: Mapping[
     """What a reader of the verdict must know: whether it counts, what it lacks, and how often it was asked before."""
     settings = workspace.config.forecast
     notes = []
-    if not decides(settings, result, settings.period):
+    if not _as_settled(settings, result, settings.period):
         notes.append(
             "This trial explores: its settings are not those set for this workspace. Its verdict decides on forecasts "
-            "only where the length of the period, the share of the area, the gap and the methods are the same, at "
-            "least as many periods were tried, and none were picked by date."
+            "only where the length of the period, the share of the area, the gap and the methods are the same, exactly "
+            "as many periods were asked for, and none were picked by date."
         )
-    notes += _fewer(counts, result) + _too_small(counts, result)
+    if result["repeats"] is not None:
+        notes.append(
+            f"This trial repeats {result['repeats']}, by the same records and settings. The first one stands: this one "
+            "changes nothing of what forecasts go by."
+        )
+    notes += _fewer(counts, result) + _too_small(counts, result) + _known_early(result)
     if result["delay"] is not None:
         notes.append(f"The gap of {result['gap']} was measured. {result['delay']['text']}")
     if workspace.areas is None:
@@ -307,6 +353,21 @@ def _notes(workspace: Workspace, category: str, counts: Counts, result: Mapping[
             "chance."
         )
     return notes
+
+
+def _known_early(result: Mapping[str, Any]) -> list[str]:
+    """A trial bins reports by when things happened, and so learns from some that had not come in at its origins."""
+    gap, delay = result["gap"], result["delay"]
+    told = delay is not None and delay["known"]
+    if gap > 0 and not told:
+        return []
+    said = (
+        "This trial learned from reports by the day on which things happened: what came in late it knew early"
+    )
+    if told:
+        late = f"up to {100 * (1 - delay['share']):.0f} % of the last period that it learned from"
+        return [f"{said}. That may be {late}."]
+    return [f'{said}. How much that is was not measured; gap = "measured" leaves most of it out.']
 
 
 def _fewer(counts: Counts, result: Mapping[str, Any]) -> list[str]:
