@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from peelian.charter import Ledger
-from peelian.places import Periods
+from peelian.places import Period, Periods
 from peelian.publish import Evidence
 from peelian.units import Frequency
 from peelian.workspace.forecast import load_surface, past_year
@@ -40,21 +41,11 @@ def gather(
     stored = workspace.result(plan)
     source = stored["forecast"]
     forecast = workspace.result(source)
-    trial_run = (forecast["verdict"] or {}).get("trial")
-    audits = [row["id"] for row in workspace.runs("audit") if row["subject"] == plan]
-    if audit is None and planned is None and audits:
-        audit = workspace.result(audits[-1])
-    qualities = [row["id"] for row in workspace.runs("quality")]
+    runs = _runs(workspace, plan, forecast)
+    if audit is None and planned is None and runs["audit"]:
+        audit = workspace.result(runs["audit"])
     weekly = workspace.table(source, "weekly")
     surface = load_surface(workspace, source)
-    runs = {
-        "forecast": source,
-        "trial": trial_run,
-        "plan": plan,
-        "audit": audits[-1] if audits else None,
-        "quality": qualities[-1] if qualities else None,
-    }
-    frequency = Frequency.parse(forecast["fitted"]["frequency"])
     agency = workspace.config.agency
     return Evidence(
         agency=agency.name,
@@ -68,28 +59,44 @@ def gather(
         areas=workspace.areas,
         surface=surface,
         imports=[workspace.result(row["id"]) for row in workspace.runs("import")],
-        quality=workspace.result(qualities[-1]) if qualities else None,
+        quality=workspace.result(runs["quality"]) if runs["quality"] else None,
         forecast=forecast,
         suspension=suspension_of(workspace, forecast["category"]),
-        trial=workspace.result(trial_run) if trial_run else None,
+        trial=workspace.result(runs["trial"]) if runs["trial"] else None,
         plan=planned or stored,
         audit=audit,
         decision=decision,
         ledger=ledger_state(workspace),
-        origin=workspace.origin(
-            runs={k: v for k, v in runs.items() if v}, seed=workspace.config.forecast.seed
-        )
-        | {"data_version": forecast["origin"]["data_version"]},
+        origin=_origin(workspace, runs, forecast),
         reported=workspace.table(source, "reported") if workspace.areas is not None else None,
-        reported_period=past_year(
-            Periods(
-                np.array([*weekly["start"], forecast["fitted"]["trained_to"]], dtype="datetime64[D]"),
-                frequency,
-            )
-        ),
+        reported_period=_reported_period(forecast, weekly),
         weekly=weekly,
         threshold=workspace.config.publish.threshold,
     )
+
+
+def _runs(workspace: Workspace, plan: str, forecast: dict[str, Any]) -> dict[str, str | None]:
+    """What each part of a page was made by; None where there is no such run."""
+    audits = [row["id"] for row in workspace.runs("audit") if row["subject"] == plan]
+    qualities = [row["id"] for row in workspace.runs("quality")]
+    return {
+        "forecast": workspace.result(plan)["forecast"],
+        "trial": (forecast["verdict"] or {}).get("trial"),
+        "plan": plan,
+        "audit": audits[-1] if audits else None,
+        "quality": qualities[-1] if qualities else None,
+    }
+
+
+def _origin(workspace: Workspace, runs: dict[str, str | None], forecast: dict[str, Any]) -> dict[str, Any]:
+    seed = workspace.config.forecast.seed
+    made = workspace.origin(runs={k: v for k, v in runs.items() if v}, seed=seed)
+    return made | {"data_version": forecast["origin"]["data_version"]}
+
+
+def _reported_period(forecast: dict[str, Any], weekly: pd.DataFrame) -> Period:
+    edges = np.array([*weekly["start"], forecast["fitted"]["trained_to"]], dtype="datetime64[D]")
+    return past_year(Periods(edges, Frequency.parse(forecast["fitted"]["frequency"])))
 
 
 def ledger_state(workspace: Workspace) -> dict[str, Any]:
