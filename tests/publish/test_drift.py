@@ -31,6 +31,7 @@ def result(**more: Any) -> dict[str, Any]:
         "trial": "trial-0003", "text": "It has not fallen behind counting.", "periods": 1, "fraction": 0.01, "gap": 0,
         "limit": 6.0, "suspension": None, "origin": {"peelian": "0.1.0", "data_version": "abc", "seed": 0},
         "watch": {"mean": 0.0, "sd": 1.3, "allowance": 0.25, "limit": 6.0, "run_length": 260.9},
+        "watched_by": "trial-0001", "report": 0.75,
     }  # fmt: skip
     return base | more
 
@@ -51,6 +52,8 @@ def test_the_page_is_accessible_and_asks_for_nothing(page_checks) -> None:
     assert "Burglary: does the method keep up with counting?" in page
     assert "on 3 periods so far, 1 of which is new" in page
     assert "Never over the limit." in page
+    assert "0.75 for each that one of the two holds more" in page
+    assert re.search(r"told how far differences scatter</t[dh]>\s*<td[^>]*>trial-0001", page)
     assert "<circle" not in page
     assert "Until a person lifts it" not in page
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +16,14 @@ import pandas as pd
 import pytest
 
 from peelian.errors import LedgerError, NotEnoughDataError, RefusedError, UsageError
+from peelian.trials.drift import State, Watch, cusum
 from peelian.workspace import Workspace
 from peelian.workspace.audit import audit
+from peelian.workspace.chain import Pair, chain_of
 from peelian.workspace.decide import decide
-from peelian.workspace.drift import _before, _differences, _watch, drift
-from peelian.workspace.forecast import forecast
+from peelian.workspace.drift import _differences, _measured, _scores, _text, _too_few, drift
+from peelian.workspace.forecast import chosen_method, forecast
+from peelian.workspace.history import history
 from peelian.workspace.import_ import import_records
 from peelian.workspace.init import init
 from peelian.workspace.ledger import entries, verify_ledger
@@ -239,33 +242,162 @@ def test_a_week_is_scored_when_its_late_reports_are_in(tmp_path: Path) -> None:
     assert (found["periods"], found["gap"], found["to"]) == (3, 2, "2022-11-28")
 
 
-def test_a_trial_of_few_weeks_can_t_be_watched_by() -> None:
-    def scores(n: int) -> pd.DataFrame:
-        rows = [("a", i, 0.01, 10, i % 4) for i in range(n)] + [("b", i, 0.01, 10, 1) for i in range(n)]
-        frame = pd.DataFrame(rows, columns=["method", "origin", "fraction", "events", "hits"])
-        return frame.assign(area_share=0.01, origin=pd.to_datetime(frame["origin"], unit="D"))
-
-    told = {"baseline": "b", "verdict": {"fraction": 0.01}, "period": "1w", "category": "burglary"}
-    few, enough = (SimpleNamespace(table=lambda run, name, n=n: scores(n)) for n in (10, 40))
-    with pytest.raises(
-        NotEnoughDataError, match="trial-1 can't tell by how much scores scatter: 10 diff"
-    ) as no:
-        _watch(few, "trial-1", told, "a")  # type: ignore[arg-type]
-    assert no.value.hint == "peelian trial --category 'burglary' --origins 52"
-    assert _watch(enough, "trial-1", told, "a").sd > 1  # type: ignore[arg-type]
+PAIR = Pair("a", "b", "1w", 0.01, 0)
 
 
-def test_differences_are_by_the_period_and_the_share_of_the_verdict() -> None:
+def scores(n: int, *, apart: int) -> pd.DataFrame:
+    """Two methods over `n` weeks of ten reports; in `apart` of them they hold another number."""
+    rows = [(m, i, 0.01, 10, 1 + (m == "a" and i < apart) * (1 + i % 3)) for m in "ab" for i in range(n)]
+    frame = pd.DataFrame(rows, columns=["method", "origin", "fraction", "events", "hits"])
+    return frame.assign(area_share=0.01, origin=pd.to_datetime(7 * frame["origin"], unit="D"))
+
+
+@pytest.mark.parametrize(("n", "apart"), [(10, 10), (40, 9)])
+def test_a_trial_of_too_little_can_t_be_watched_by(n: int, apart: int) -> None:
+    with pytest.raises(NotEnoughDataError):
+        _measured(scores(n, apart=apart), PAIR, "trial-1")
+    assert _too_few(scores(n, apart=apart), PAIR, "trial-1") == (
+        f"it held another number of reports than counting in {apart} of the {n} weeks with reports that trial-1 tried, "
+        "at 1 % of the area; it takes 10 of 20 or more to tell by how much scores scatter."
+    )
+    found = _measured(scores(40, apart=10), PAIR, "trial-1")
+    assert found.report == pytest.approx(1 / (10 * 0.01)), "ten reports a week at 1 % of the area"
+    assert found.watch.sd > 0
+
+
+def test_what_can_t_be_watched_is_said_and_no_fault(tmp_path: Path) -> None:
+    world = made(tmp_path / "city", origins=19)
+    world.add(weeks(0, TRIED))
+    tried = trial(world.acting(), "burglary", jobs=1).result["verdict"]
+    assert tried["method"] == "kernel_density", "else this shows nothing"
+    world.add(weeks(TRIED, TRIED + 2))
+    before = world.acting().runs()
+    found = world.drift()
+    assert (found["run"], found["status"], found["alarm"]) == ("", "unwatchable", None)
+    assert "of the 19 weeks with reports that trial-0003 tried" in found["text"]
+    assert "such as 4w or 1mo" in found["text"]
+    assert world.acting().runs() == before
+
+
+def test_differences_weigh_a_week_by_its_reports() -> None:
     day = pd.Timestamp("2024-01-01")
     rows = [("a", day, 0.01, 10, 4, 0.02), ("b", day, 0.01, 10, 1, 0.01), ("a", day, 0.05, 10, 9, 0.05),
             ("c", day, 0.01, 10, 10, 0.01)]  # fmt: skip
-    rows += [(m, day + pd.Timedelta(days=7), 0.01, 0, 0, 0.01) for m in "ab"]
+    later = [day + pd.Timedelta(days=7 * i) for i in (1, 2)]
+    rows += [(m, later[0], 0.01, 0, 0, 0.01) for m in "ab"]
+    rows += [("a", later[1], 0.01, 1, 1, 0.01), ("b", later[1], 0.01, 1, 0, 0.01)]
     frame = pd.DataFrame(rows, columns=["method", "origin", "fraction", "events", "hits", "area_share"])
-    found = _differences(frame, "a", "b", 0.01)
-    assert found["start"].tolist() == ["2024-01-01", "2024-01-08"]
+    found = _differences(frame, PAIR, 12.5)
+    assert found["start"].tolist() == ["2024-01-01", "2024-01-08", "2024-01-15"]
     assert found["pai"][0] == pytest.approx(20)
-    assert found["difference"][0] == pytest.approx(10)
+    assert found["difference"][0] == pytest.approx(3 * 12.5)
     assert math.isnan(found["difference"][1])
+    assert found["difference"][2] == pytest.approx(12.5), "a week of one report, though its PAI is 100"
+
+
+def test_weeks_that_could_not_be_scored_are_counted(fresh: Copier) -> None:
+    world = fresh("tried")
+    reference = _measured(scores(40, apart=20), PAIR, "trial-1")
+    counts = history(world.acting(), "burglary")
+    late = replace(counts, matrix=counts.matrix.tocsc().copy())
+    late.matrix.data[: late.matrix.indptr[3]] = 0  # nothing was reported in the first three weeks
+    late.matrix.eliminate_zeros()
+    pair = Pair("kernel_density", "decayed_counts", "1w", 0.05, 0)
+    told, left_out = _scores(world.acting(), late, pair, str(counts.periods.edges[1]), reference, None)
+    assert len(told) + left_out == len(counts.periods) - 1
+    assert left_out >= 2
+    quiet = cusum(np.zeros(2), Watch(0.0, 1.0, 0.25, 6.0, 261.0), start=State())
+    assert f"Of the new weeks {left_out} could not be scored" in _text(quiet, None, "1w", None, left_out)
+    assert "could not be scored" not in _text(quiet, None, "1w", None, 0)
+
+
+# --- trials in between ------------------------------------------------------------------------------------------
+
+
+def test_a_new_trial_does_not_start_the_sum_anew(fresh: Copier, alarmed: Path) -> None:
+    """Else whoever runs trials could keep an alarm from ever being given."""
+    at_once = Workspace(alarmed)
+    whole = at_once.result(at_once.runs("drift")[0]["id"])
+    world = fresh("tried")
+    world.add(weeks(TRIED, TRIED + 1))
+    again = trial(world.acting(), "burglary", jobs=1)
+    assert chosen_method(world.acting(), "burglary", "1w")[1]["trial"] == again.run, "else this shows nothing"
+    first = world.drift()
+    assert (first["trial"], first["periods"]) == (again.run, 1)
+    world.add(weeks(TRIED + 1, TRIED + 8))
+    second = world.drift()
+    assert [*first["path"], *second["path"]] == whole["path"]
+    assert second["alarm"] == whole["alarm"]
+    for found in (first, second):
+        assert found["watched_by"] == world.acting().runs("trial")[0]["id"], "one scale from end to end"
+        assert found["watch"] == whole["watch"]
+
+
+class Book:
+    """Runs as a workspace keeps them, to think through what comes after what."""
+
+    def __init__(self, *runs: tuple[str, dict[str, Any]]) -> None:
+        self.stored = {f"{verb}-{i}": (verb, found) for i, (verb, found) in enumerate(runs)}
+        forecast = SimpleNamespace(gap=0, origins=52, fractions=[0.01], methods=["all"])
+        self.config = SimpleNamespace(forecast=forecast)
+
+    def runs(self) -> list[dict[str, Any]]:
+        return [{"id": i, "verb": v, "category": "burglary"} for i, (v, _) in self.stored.items()]
+
+    def result(self, run: str) -> dict[str, Any]:
+        return self.stored[run][1]
+
+
+def speaks(to: str, method: str = "a", **asked: Any) -> tuple[str, dict[str, Any]]:
+    settings = {"gap": 0, "origins": 52, "from": None, "to": None, "fractions": [0.01], "methods": ["all"]}
+    verdict = {"method": method, "fraction": 0.01}
+    return "trial", {"asked": settings | asked, "period": "1w", "to": to, "verdict": verdict}
+
+
+def watched(to: str, value: float, *, method: str = "a", baseline: str = "b", alarm: bool = False) -> Any:
+    told = {"method": method, "baseline": baseline, "period": "1w", "fraction": 0.01, "gap": 0, "to": to}
+    return "drift", {**told, "state": {"value": value}, "alarm": {} if alarm else None}
+
+
+LIFTED: tuple[str, dict[str, Any]] = ("lift", {})
+
+
+def stands(*runs: tuple[str, dict[str, Any]], baseline: str = "b") -> Any:
+    return chain_of(Book(*runs), "Burglary ", Pair("a", baseline, "1w", 0.01, 0))  # type: ignore[arg-type]
+
+
+def test_the_sum_goes_on_over_trials_of_the_same_method() -> None:
+    before = speaks("2024-01-01"), watched("2024-01-15", 3.0)
+    for between in ([], [speaks("2024-02-05")], [speaks("2024-02-05", "b"), speaks("2024-02-12")]):
+        found = stands(*before, *between)
+        assert (found.since, found.state.value, found.runs) == ("2024-01-15", 3.0, ["drift-1"])
+        assert found.trials[0] == "trial-0"
+    exploring = stands(speaks("2023-01-02", origins=104), *before)
+    assert exploring.trials == ["trial-1"]
+
+
+def test_beside_another_way_of_counting_it_begins_where_the_method_came_into_use() -> None:
+    """And not at 0 today: nothing is forgotten either way."""
+    runs = speaks("2024-01-01"), watched("2024-01-15", 3.0), speaks("2024-02-05")
+    other = stands(*runs, baseline="c")
+    assert (other.since, other.state.value, other.runs) == ("2024-01-01", 0.0, [])
+    back = stands(*runs, watched("2024-02-05", 1.0, baseline="c"))
+    assert (back.since, back.state.value, back.runs) == ("2024-01-15", 3.0, ["drift-1"])
+
+
+def test_another_method_has_a_sum_of_its_own() -> None:
+    found = stands(speaks("2023-01-02", "z"), watched("2024-01-15", 5.0, method="z"), speaks("2024-01-01"))
+    assert (found.since, found.state.value, found.runs) == ("2024-01-01", 0.0, [])
+
+
+def test_a_lift_starts_anew_beside_any_way_of_counting() -> None:
+    runs = speaks("2024-01-01"), watched("2024-01-15", 9.0, alarm=True), speaks("2024-02-05")
+    assert stands(*runs).alarmed == "drift-1"
+    assert stands(*runs, baseline="c").alarmed == "drift-1", "one alarm is enough"
+    for baseline in "bc":
+        found = stands(*runs, LIFTED, baseline=baseline)
+        assert (found.since, found.state.value, found.runs) == ("2024-01-15", 0.0, [])
+        assert (found.alarmed, found.trials) == (None, ["trial-2"])
 
 
 # --- what a suspension does -----------------------------------------------------------------------------------
@@ -344,7 +476,9 @@ def test_a_person_lifts_it_and_the_watch_starts_anew(fresh: Copier) -> None:
     assert suspensions(world.acting()) == []
     found = forecast(world.acting(), "burglary").result
     assert (found["method"], found["suspension"]) == ("kernel_density", None)
-    before = _before(world.acting(), "burglary", found["verdict"]["trial"], since="2022-11-07")
+    before = chain_of(
+        world.acting(), "burglary", Pair("kernel_density", "decayed_counts", "1w", 0.05, found["gap"])
+    )
     assert (before.since, before.state.value, before.runs) == ("2023-01-02", 0.0, [])
     world.add(weeks(TRIED + 8, TRIED + 9))
     again = world.drift()

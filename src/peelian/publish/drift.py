@@ -32,7 +32,8 @@ def drift_page(result: Result, scores: pd.DataFrame, *, demonstration: bool = Fa
     Parameters
     ----------
     result : mapping
-        The stored result: ``title``, ``baseline_title``, ``status``, ``text``, ``watch``, ``alarm``, ``origin``...
+        The stored result: ``title``, ``baseline_title``, ``status``, ``text``, ``watch``, ``report``,
+        ``alarm``, ``origin``...
     scores : DataFrame
         Every period since the watch began, earlier runs' too: ``start``, ``reported``, ``pai``, ``counting_pai``,
         ``difference`` and ``sum``.
@@ -64,7 +65,8 @@ def drift_page(result: Result, scores: pd.DataFrame, *, demonstration: bool = Fa
         limits=[
             (
                 f"Chance alone gives an alarm about once in {number(watched['run_length'], digits=0)} periods, though "
-                "the method is as good as counting."
+                "the method is as good as counting. The trial tells only roughly how far scores scatter: it may be "
+                "more often."
             ),
             "A method that is a little behind is found late, or not at all.",
             "Reports that come in after a period was scored change nothing here: each is scored once.",
@@ -119,9 +121,18 @@ def _weeks(result: Result, scores: pd.DataFrame) -> Markup:
         ]
         for row in scores.itertuples(index=False)
     ]
-    columns = ("Starting", "Reports", str(result["title"]), str(result["baseline_title"]), "Difference")
+    columns = (
+        "Starting",
+        "Reports",
+        str(result["title"]),
+        str(result["baseline_title"]),
+        "Counts in the sum as",
+    )
     share = percent(float(result["fraction"]))
-    caption = f"Times better than chance (PAI) at {share} of the area, period by period"
+    caption = (
+        f"Times better than chance (PAI) at {share} of the area, period by period. In the sum a report counts the same "
+        f"in whichever period it came: {number(result['report'])} for each that one of the two holds more"
+    )
     return Table(columns, rows, ("", "n", "n", "n", "n")).html(caption)
 
 
@@ -130,7 +141,8 @@ def _settings(result: Result) -> Markup:
     rows = [
         ["Trial that the method was chosen by", str(result["trial"])],
         ["Difference from counting that counts as keeping up", number(watched["mean"])],
-        ["Standard deviation of a period's difference, by the trial", number(watched["sd"])],
+        ["Trial that told how far differences scatter", str(result["watched_by"])],
+        ["Standard deviation of a period's difference, by that trial", number(watched["sd"])],
         ["What a period may be behind and not count, in standard deviations", number(watched["allowance"])],
         ["Limit of the sum, in standard deviations", number(watched["limit"])],
         ["Periods that are left out before each, for late reports", number(result["gap"])],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,42 +15,40 @@ from peelian.methods import method_by_name
 from peelian.places import Counts, Grid
 from peelian.publish.drift import drift_page
 from peelian.trials import run_trial
-from peelian.trials.drift import Drift, State, Watch, cusum, drift_text, run_length_of, watch
+from peelian.trials.drift import FEWEST, FEWEST_APART, Drift, Watch, cusum, drift_text, run_length_of, watch
+from peelian.trials.trial import periods_named
 from peelian.units import Frequency
+from peelian.workspace.chain import Chain, Pair, chain_of
 from peelian.workspace.forecast import chosen_method
 from peelian.workspace.grids import grid_from
 from peelian.workspace.history import history
-from peelian.workspace.suspension import same_category, suspension_of
+from peelian.workspace.suspension import suspension_of
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["drift"]
 
 Floats = npt.NDArray[np.float64]
 
-NOUNS = {"1d": "days", "1w": "weeks", "1mo": "months"}
 SHORTEST = 10.0
 """Periods between false alarms, at least: five years of periods of a year would be an alarm for nothing."""
 
 
-@dataclass
-class _Before:
-    """Where earlier runs of the same trial left off.
+@dataclass(frozen=True)
+class _Reference:
+    """What the sum is reckoned by: it stays the same as long as the sum goes on.
 
     Parameters
     ----------
-    since : date
-        The first period that is not scored yet begins on it.
-    state : State
-    runs : list of str
-        Runs whose scores the sum is of, since the trial or since somebody lifted a suspension.
-    alarmed : str, optional
-        The run among them that gave the alarm.
+    run : str
+        The trial that it was taken from.
+    watch : Watch
+    report : float
+        What a report more than counting holds adds to a period's difference, in PAI.
     """
 
-    since: str
-    state: State = field(default_factory=State)
-    runs: list[str] = field(default_factory=list)
-    alarmed: str | None = None
+    run: str
+    watch: Watch
+    report: float
 
 
 def drift(
@@ -59,8 +57,9 @@ def drift(
     """Score the method in use and counting on each period that is complete since, and see whether it has fallen behind.
 
     Each period is scored once, by the rules of the trial and on its grid, when the gap for late reports has passed;
-    what it gave then stays, and the sum goes on from there. Behind by more than chance takes it in years is an alarm,
-    which suspends the method for the category until a person lifts that.
+    what it gave then stays, and the sum goes on from there, whether or not there is a new trial in between. Behind by
+    more than chance takes it in years is an alarm, which suspends the method for the category until a person lifts
+    that.
 
     Parameters
     ----------
@@ -72,13 +71,9 @@ def drift(
     Returns
     -------
     Outcome
-        Its ``status`` is ``"level"``, ``"alarm"``, ``"suspended"`` (already), or, without a run, ``"no new period"`` or
-        ``"nothing to watch"``.
-
-    Raises
-    ------
-    NotEnoughDataError
-        The trial had too few periods to tell by how much scores scatter.
+        Its ``status`` is ``"level"``, ``"alarm"``, ``"suspended"`` (already), or, without a run, ``"no new period"``,
+        ``"nothing to watch"`` or ``"unwatchable"``: the trial had too few periods, or too few in which the method held
+        another number of reports than counting, to tell by how much scores scatter.
     """
     workspace.require("drift", {"kind": "method"})
     frequency = str(Frequency.parse(period or workspace.config.forecast.period))
@@ -88,12 +83,19 @@ def drift(
         if trial is None or verdict is None or _counts(trial, name):
             return _nothing(category, frequency, name, verdict)
         run = str(verdict["trial"])
-        reference = _watch(workspace, run, trial, name)
-        before = _before(workspace, category, run, since=str(trial["to"]))
-        counts = _complete(workspace, category, frequency, before.since, trial, run)
+        fraction = float(trial["verdict"]["fraction"])
+        pair = Pair(name, str(trial["baseline"]), frequency, fraction, int(trial["gap"]))
+        chain = chain_of(workspace, category, pair)
+        told = {"category": category, "period": frequency, "method": name, "trial": run}
+        reference = _reference(workspace, pair, chain)
+        if isinstance(reference, str):
+            return _unwatchable(workspace, told, reference)
+        anchor = workspace.result(reference.run)
+        counts = _complete(workspace, pair, category, chain.since, _grid(workspace, anchor, reference.run))
         if counts is None:
-            return _no_new(workspace, category, frequency, name, run, before)
-        return _commit(workspace, category, counts, (run, trial, name), reference, before, executor)
+            return _no_new(workspace, told, chain)
+        scores, left_out = _scores(workspace, counts, pair, chain.since, reference, executor)
+        return _commit(workspace, told, trial, pair, chain, reference, counts, scores, left_out)
 
 
 def _counts(trial: dict[str, Any], name: str) -> bool:
@@ -107,36 +109,28 @@ def _title(trial: dict[str, Any], name: str) -> str:
 def _nothing(category: str, frequency: str, name: str, verdict: dict[str, Any] | None) -> Outcome:
     by = f"the verdict of {verdict['trial']}" if verdict else "no trial with these settings yet"
     text = f"There is nothing to watch: {category} is forecast by counting ({name}; {by})."
-    return Outcome(
-        "",
-        {
-            "category": category,
-            "period": frequency,
-            "method": name,
-            "status": "nothing to watch",
-            "alarm": None,
-            "text": text,
-        },
-    )
+    told = {"category": category, "period": frequency, "method": name}
+    return Outcome("", {**told, "status": "nothing to watch", "alarm": None, "text": text})
 
 
-def _no_new(
-    workspace: Workspace, category: str, frequency: str, name: str, trial: str, before: _Before
-) -> Outcome:
-    suspension = suspension_of(workspace, category)
+def _unwatchable(workspace: Workspace, told: dict[str, Any], why: str) -> Outcome:
     text = (
-        f"No period of {frequency} has become complete since {before.since}: there is nothing new to score."
+        f"{told['method']} is in use for {told['category']} and can't be watched by this: {why} Set a longer period "
+        "under [forecast] in peelian.toml, such as 4w or 1mo, and try the methods again: then that is watched. Until "
+        "then nothing tells whether it falls behind counting; peelian suspend stops it."
     )
+    suspension = suspension_of(workspace, told["category"])
     if suspension is not None:
         text += f" {_stays(suspension)}"
-    result = {
-        "category": category,
-        "period": frequency,
-        "method": name,
-        "trial": trial,
-        "since": before.since,
-    }
-    return Outcome("", {**result, "status": "no new period", "alarm": None, "text": text})
+    return Outcome("", {**told, "status": "unwatchable", "alarm": None, "text": text})
+
+
+def _no_new(workspace: Workspace, told: dict[str, Any], chain: Chain) -> Outcome:
+    text = f"No period of {told['period']} has become complete since {chain.since}: there is nothing new to score."
+    suspension = suspension_of(workspace, told["category"])
+    if suspension is not None:
+        text += f" {_stays(suspension)}"
+    return Outcome("", {**told, "since": chain.since, "status": "no new period", "alarm": None, "text": text})
 
 
 def _stays(suspension: dict[str, Any]) -> str:
@@ -144,71 +138,89 @@ def _stays(suspension: dict[str, Any]) -> str:
     return f"It stays suspended, since {since} by {suspension['run']}, until a person lifts that."
 
 
-def _differences(scores: pd.DataFrame, name: str, baseline: str, fraction: float) -> pd.DataFrame:
-    """One row a period: what both held, their PAI, and the difference; not a number where nothing was reported."""
-    rows = scores[np.isclose(scores["fraction"], fraction, rtol=1e-12)]
-    ours, counting = (rows[rows["method"] == m].set_index("origin") for m in (name, baseline))
+def _differences(scores: pd.DataFrame, pair: Pair, report: float) -> pd.DataFrame:
+    """One row a period: what both held, their PAI, and the difference; not a number where nothing was reported.
+
+    The difference is in reports held, at so much PAI a report: so a period weighs by its reports, as in the verdict.
+    """
+    ours, counting = _both(scores, pair)
     pais = [
         part["hits"] / part["events"].where(part["events"] > 0) / part["area_share"]
         for part in (ours, counting)
     ]
+    apart = (ours["hits"] - counting["hits"]).where(ours["events"] > 0) * report
     return pd.DataFrame(
         {
             "start": ours.index.to_numpy(dtype="datetime64[D]").astype(str),
             "reported": ours["events"].to_numpy(),
             "hits": ours["hits"].to_numpy(),
-            "counting_hits": counting["hits"].reindex(ours.index).to_numpy(),
+            "counting_hits": counting["hits"].to_numpy(),
             "pai": pais[0].to_numpy(),
-            "counting_pai": pais[1].reindex(ours.index).to_numpy(),
-            "difference": (pais[0] - pais[1]).to_numpy(),
+            "counting_pai": pais[1].to_numpy(),
+            "difference": apart.to_numpy(),
         }
     )
 
 
-def _watch(workspace: Workspace, run: str, trial: dict[str, Any], name: str) -> Watch:
-    """How far scores scatter by the trial's own periods; what is in control is to be level with counting."""
-    table = _differences(
-        workspace.table(run, "scores"), name, trial["baseline"], float(trial["verdict"]["fraction"])
-    )
-    length = max(run_length_of(trial["period"]), SHORTEST)
-    try:
-        return watch(table["difference"].to_numpy(dtype=np.float64), length=length)
-    except NotEnoughDataError as error:
-        msg = f"{run} can't tell by how much scores scatter: {error.message}"
-        raise NotEnoughDataError(
-            msg, hint=f"peelian trial --category '{trial['category']}' --origins 52"
-        ) from error
+def _both(scores: pd.DataFrame, pair: Pair) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores of the method and those of counting at the share that is watched, by period."""
+    rows = scores[np.isclose(scores["fraction"], pair.fraction, rtol=1e-12)]
+    ours, counting = (rows[rows["method"] == m].set_index("origin") for m in (pair.method, pair.baseline))
+    return ours, counting.reindex(ours.index)
 
 
-def _before(workspace: Workspace, category: str, trial: str, *, since: str) -> _Before:
-    found = _Before(since)
-    for row in workspace.runs():
-        if not same_category(row["category"], category):
+def _reference(workspace: Workspace, pair: Pair, chain: Chain) -> _Reference | str:
+    """What the sum was reckoned by so far, or will be: the first trial that can tell. Else why none can.
+
+    It stays though a new trial speaks for the method: a sum of which each part was measured by another scale would be
+    of nothing, and the limit was set for that scale.
+    """
+    if chain.runs:
+        stored = workspace.result(chain.runs[0])
+        return _Reference(stored["watched_by"], Watch(**stored["watch"]), stored["report"])
+    why = f"no trial scored {pair.baseline} beside it."
+    for run in chain.trials:
+        scores = workspace.table(run, "scores")
+        if not {pair.method, pair.baseline} <= set(scores["method"]):
             continue
-        if row["verb"] == "lift":
-            found = _Before(found.since)  # a person has looked: what lay before counts no more
-        elif row["verb"] == "drift":
-            stored = workspace.result(row["id"])
-            if stored["trial"] == trial:
-                found.since, found.state = stored["to"], State(**stored["state"])
-                found.runs.append(row["id"])
-                found.alarmed = found.alarmed or (row["id"] if stored["alarm"] is not None else None)
-    return found
+        try:
+            return _measured(scores, pair, run)
+        except NotEnoughDataError:
+            why = _too_few(scores, pair, run)
+    return why
+
+
+def _measured(scores: pd.DataFrame, pair: Pair, run: str) -> _Reference:
+    """How far scores scatter by the trial's own periods; what is in control is to be level with counting."""
+    both = pd.concat(_both(scores, pair))
+    report = 1 / float(both["events"].mean() * both["area_share"].mean())
+    table = _differences(scores, pair, report)
+    length = max(run_length_of(pair.period), SHORTEST)
+    return _Reference(run, watch(table["difference"].to_numpy(dtype=np.float64), length=length), report)
+
+
+def _too_few(scores: pd.DataFrame, pair: Pair, run: str) -> str:
+    table = _differences(scores, pair, 1.0)
+    known = table["difference"].dropna()
+    return (
+        f"it held another number of reports than counting in {np.count_nonzero(known)} of the {len(known)} "
+        f"{periods_named(pair.period)} with reports that {run} tried, at {100 * pair.fraction:g} % of the area; it "
+        f"takes {FEWEST_APART} of {FEWEST} or more to tell by how much scores scatter."
+    )
 
 
 def _complete(
-    workspace: Workspace, category: str, frequency: str, since: str, trial: dict[str, Any], run: str
+    workspace: Workspace, pair: Pair, category: str, since: str, grid: Grid | None
 ) -> Counts | None:
     """The past up to the last period whose reports are in, with edges on those of the trial; None if none is new."""
-    step, start = Frequency.parse(frequency), np.datetime64(since, "D")
-    end = history(workspace, category, period=frequency, beside=False).periods.end
+    step, start = Frequency.parse(pair.period), np.datetime64(since, "D")
+    end = history(workspace, category, period=pair.period, beside=False).periods.end
     n = 0
-    while step.add(start, n + 1 + int(trial["gap"])) <= end:
+    while step.add(start, n + 1 + pair.gap) <= end:
         n += 1
     if n == 0:
         return None
-    until = str(step.add(start, n))
-    return history(workspace, category, period=frequency, until=until, grid=_grid(workspace, trial, run))
+    return history(workspace, category, period=pair.period, until=str(step.add(start, n)), grid=grid)
 
 
 def _grid(workspace: Workspace, trial: dict[str, Any], run: str) -> Grid | None:
@@ -222,86 +234,89 @@ def _grid(workspace: Workspace, trial: dict[str, Any], run: str) -> Grid | None:
 def _scores(
     workspace: Workspace,
     counts: Counts,
-    trial: dict[str, Any],
-    name: str,
+    pair: Pair,
     since: str,
+    reference: _Reference,
     executor: Executor | None,
-) -> pd.DataFrame:
-    """Both methods on each new period, each knowing only what was known before it."""
+) -> tuple[pd.DataFrame, int]:
+    """Both methods on each new period, each knowing only what was known before it; and how many could not be scored."""
     new = counts.periods.edges[:-1] >= np.datetime64(since, "D")
-    reported = counts.by_period[new]
-    if reported.sum() == 0:
+    if counts.by_period[new].sum() == 0:
         edges = counts.periods.edges[:-1][new]
         empty = {"start": edges.astype(str), "reported": 0, "hits": 0, "counting_hits": 0}
-        return pd.DataFrame({**empty, "pai": np.nan, "counting_pai": np.nan, "difference": np.nan})
-    baseline, fraction = trial["baseline"], float(trial["verdict"]["fraction"])
+        return pd.DataFrame({**empty, "pai": np.nan, "counting_pai": np.nan, "difference": np.nan}), 0
     done = run_trial(
         counts,
-        [method_by_name(name)(), method_by_name(baseline)()],
+        [method_by_name(pair.method)(), method_by_name(pair.baseline)()],
         origins=int(new.sum()),
-        fractions=(fraction,),
-        gap=int(trial["gap"]),
+        fractions=(pair.fraction,),
+        gap=pair.gap,
         first=since,
-        seed=int(trial["seed"]),
         executor=executor,
         progress=lambda i, n: workspace.progress("scoring the new periods", i, n),
     )
-    return _differences(done.frame, name, baseline, fraction)
+    scores = _differences(done.frame, pair, reference.report)
+    return scores, int(new.sum()) - len(scores)
 
 
 def _commit(
     workspace: Workspace,
-    category: str,
+    told: dict[str, Any],
+    trial: dict[str, Any],
+    pair: Pair,
+    chain: Chain,
+    reference: _Reference,
     counts: Counts,
-    tried: tuple[str, dict[str, Any], str],
-    reference: Watch,
-    before: _Before,
-    executor: Executor | None,
+    scores: pd.DataFrame,
+    left_out: int,
 ) -> Outcome:
-    run, trial, name = tried
-    scores = _scores(workspace, counts, trial, name, before.since, executor)
-    found = cusum(scores["difference"].to_numpy(dtype=np.float64), reference, start=before.state)
+    found = cusum(scores["difference"].to_numpy(dtype=np.float64), reference.watch, start=chain.state)
     scores["sum"] = found.path
-    suspension = suspension_of(workspace, category)
-    alarm = None if before.alarmed else _alarm(scores, found)
-    frequency = str(counts.periods.frequency)
+    suspension = suspension_of(workspace, told["category"])
+    alarm = None if chain.alarmed else _alarm(scores, found)
     result = {
-        "category": category,
-        "period": frequency,
-        "trial": run,
-        "method": name,
-        "title": _title(trial, name),
-        "baseline": trial["baseline"],
-        "baseline_title": _title(trial, trial["baseline"]),
+        **told,
+        "title": _title(trial, pair.method),
+        "baseline": pair.baseline,
+        "baseline_title": _title(trial, pair.baseline),
         "metric": trial["verdict"]["metric"],
-        "fraction": trial["verdict"]["fraction"],
-        "gap": trial["gap"],
-        "from": before.since,
+        "fraction": pair.fraction,
+        "gap": pair.gap,
+        "from": chain.since,
         "to": str(counts.periods.end),
         "periods": len(scores),
+        "left_out": left_out,
         "status": "alarm" if alarm else "suspended" if suspension else "level",
         "alarm": alarm,
-        "text": _text(found, before, suspension, frequency, alarm),
-        "path": found.path.tolist(),
-        "limit": reference.limit,
-        "watch": asdict(reference),
-        "start": asdict(before.state),
-        "state": asdict(found.state),
-        "continues": before.runs,
+        "text": _text(found, suspension, pair.period, alarm, left_out),
+        **_sum(found, chain, reference),
         "suspension": suspension,
         "origin": workspace.origin(grid=counts.grid.to_dict(), seed=trial["seed"]),
     }
-    whole = pd.concat([*(workspace.table(earlier, "scores") for earlier in before.runs), scores])
-    page = drift_page(result, whole, demonstration=workspace.config.agency.demonstration)
+    whole = pd.concat([*(workspace.table(earlier, "scores") for earlier in chain.runs), scores])
     return workspace.commit(
         workspace.new_run("drift"),
         result,
-        subject=name,
-        category=category,
+        subject=pair.method,
+        category=told["category"],
         tables={"scores": scores},
-        pages={"drift.html": page},
-        details={"category": category, "method": name, "trial": run, "status": result["status"]},
+        pages={"drift.html": drift_page(result, whole, demonstration=workspace.config.agency.demonstration)},
+        details={key: result[key] for key in ("category", "method", "trial", "status")},
     )
+
+
+def _sum(found: Drift, chain: Chain, reference: _Reference) -> dict[str, Any]:
+    """Where the sum came from, where it went, and what it is reckoned by."""
+    return {
+        "path": found.path.tolist(),
+        "limit": reference.watch.limit,
+        "watch": asdict(reference.watch),
+        "watched_by": reference.run,
+        "report": reference.report,
+        "start": asdict(chain.state),
+        "state": asdict(found.state),
+        "continues": chain.runs,
+    }
 
 
 def _alarm(scores: pd.DataFrame, found: Drift) -> dict[str, Any] | None:
@@ -313,12 +328,20 @@ def _alarm(scores: pd.DataFrame, found: Drift) -> dict[str, Any] | None:
 
 def _text(
     found: Drift,
-    before: _Before,
     suspension: dict[str, Any] | None,
     frequency: str,
     alarm: dict[str, Any] | None,
+    left_out: int,
 ) -> str:
+    noun = periods_named(frequency)
     if alarm is None and suspension is not None:
         share = found.state.value / found.watch.limit
-        return f"{_stays(suspension)} The sum of what it lacked is at {100 * share:.0f} % of the limit."
-    return drift_text(found, noun=NOUNS.get(frequency, f"periods of {frequency}"), metric="PAI")
+        said = f"{_stays(suspension)} The sum of what it lacked is at {100 * share:.0f} % of the limit."
+    else:
+        said = drift_text(found, noun=noun, metric="PAI")
+    if left_out:
+        said += (
+            f" Of the new {noun} {left_out} could not be scored, as nothing had been reported before them to learn "
+            "from: they count neither way."
+        )
+    return said
