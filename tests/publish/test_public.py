@@ -108,6 +108,30 @@ def test_grouped_numbers_keep_their_sum_and_show_no_small_one(parts, threshold):
         assert n == sum(parts[name] for name in names)
 
 
+GROUPS_ALONE = "We use this only to check whom a plan reaches. Groups play no part in choosing places."
+ALL_RESIDENTS = "The number of all residents of a place, with no group, was given to the method in use."
+
+
+@pytest.mark.parametrize(
+    ("method", "features", "told"),
+    [
+        ("boosted_counts", {"population": ["Total"]}, True),
+        ("boosted_counts", {"distance_to_stations": ["stations.geojson", "00"]}, False),
+        ("boosted_counts", {}, False),
+        ("count_map", {"population": ["Total"]}, False),
+    ],
+)
+def test_residents_are_said_to_be_used_where_the_method_in_use_was_given_them(
+    evidence, page_checks, method, features, told
+):
+    forecast = {"method": method, "verdict": None, "learned_from": {"companions": {}, "features": features}}
+    plan = {**evidence.plan, "method": method}
+    said = text_of(public_page(replace(evidence, forecast=forecast, plan=plan)), page_checks)
+    assert (ALL_RESIDENTS in said) == told
+    assert (GROUPS_ALONE in said) == (not told)
+    assert "Groups play no part in choosing places." in said
+
+
 def test_a_few_rows_left_out_are_not_counted(evidence, page_checks):
     said = text_of(public_page(replace(evidence, imports=[account(500, 1, 0, {"no_place": 2})])), page_checks)
     assert "We read 503 rows of records. We kept all but a few: fewer than 5." in said

@@ -180,7 +180,8 @@ def public_page(evidence: Evidence) -> str:
         reported_table=_table(published, evidence) if published is not None else None,
         reported_map=_area_map(published, evidence) if published is not None else None,
         records=_records(evidence),
-        beside=_beside(evidence, choice),
+        beside=_beside(_learned(evidence, choice)),
+        residents="population" in (_learned(evidence, choice).get("features") or ()),
         ledger=ledger_words(evidence.ledger) if evidence.ledger is not None else [],
         checkpoint=str((evidence.ledger or {}).get("checkpoint") or ""),
         check_code=_check_code(evidence.ledger),
@@ -189,11 +190,16 @@ def public_page(evidence: Evidence) -> str:
     )
 
 
-def _beside(evidence: Evidence, choice: Choice) -> list[str]:
-    """What the method in use was given to learn from beside the category's own reports; counting is given nothing."""
-    learned = (evidence.forecast or {}).get("learned_from") or {}
+def _learned(evidence: Evidence, choice: Choice) -> Result:
+    """What the method in use was given to learn from; counting is given nothing but the category's own reports."""
     if not choice.used or is_counting(choice.used, evidence.trial):
-        return []
+        return {}
+    learned: Result = (evidence.forecast or {}).get("learned_from") or {}
+    return learned
+
+
+def _beside(learned: Result) -> list[str]:
+    """What the method in use was given to learn from beside the category's own reports, in words."""
     kinds = listing([sources.label(name) for name in learned.get("companions") or ()])
     said = [f"reports of {kinds}"] if kinds else []
     features = list(learned.get("features") or ())
