@@ -37,6 +37,9 @@ CATCH_ALL = "other"
 MOST_CELLS = 1_000_000
 """Of a grid that is forecast on; a map of more takes more memory than most machines have."""
 
+MOST_NODES = 4_000_000
+"""Rows times columns of a grid that is forecast on: kernels are smoothed over all of it, the empty part too."""
+
 
 def training_incidents(workspace: Workspace, category: str) -> Incidents:
     """Incidents of a category that may be learned from.
@@ -152,21 +155,48 @@ def gap_of(
 
 def _grid(workspace: Workspace) -> Grid:
     """The workspace's grid; one that is too fine is refused before it is made, which is what would take the memory."""
-    cell = workspace.config.place.cell
-    if workspace.areas is None or workspace.crs is None:
-        found = workspace.grid
-        area, n = float(found.area.sum()), len(found)
-    else:
-        area = workspace.areas.union().area * metres_per_unit(workspace.crs) ** 2 / 1e6
-        n = round(area * 1e6 / cell**2)
-    if n <= MOST_CELLS:
+    if workspace.areas is not None and workspace.crs is not None:
+        metres = metres_per_unit(workspace.crs)
+        _check_cells(workspace, workspace.areas.union().area * metres**2)
+        _check_nodes(workspace)
         return workspace.grid
-    enough = math.sqrt(area * 1e6 / MOST_CELLS)
+    _check_nodes(workspace)
+    _check_cells(workspace, float(workspace.grid.area.sum()) * 1e6)
+    return workspace.grid
+
+
+def _check_cells(workspace: Workspace, area: float) -> None:
+    """Refuse too many cells of a study area of `area` square metres."""
+    cell = workspace.config.place.cell
+    n = round(area / cell**2)
+    if n > MOST_CELLS:
+        msg = (
+            f"cells of {cell:g} m make about {n:,} of the study area of {area / 1e6:,.0f} km2; expected at most "
+            f"{MOST_CELLS:,}"
+        )
+        raise DataError(msg, hint=_larger(math.sqrt(area / MOST_CELLS)))
+
+
+def _check_nodes(workspace: Workspace) -> None:
+    """Refuse a rectangle of too many rows and columns: kernels are smoothed over all of it, however much is empty."""
+    if workspace.crs is None:
+        return  # the grid says that nothing was imported
+    cell, metres = workspace.config.place.cell, metres_per_unit(workspace.crs)
+    xmin, ymin, xmax, ymax = workspace.extent
+    wide, high = metres * (xmax - xmin), metres * (ymax - ymin)
+    columns, rows = max(math.ceil(wide / cell), 1), max(math.ceil(high / cell), 1)
+    if rows * columns > MOST_NODES:
+        msg = (
+            f"cells of {cell:g} m make about {rows:,} rows and {columns:,} columns, {rows * columns:,} cells, of the "
+            f"{wide / 1e3:.4g} by {high / 1e3:.4g} km around the study area; expected at most {MOST_NODES:,}"
+        )
+        raise DataError(msg, hint=_larger(math.sqrt(max(wide, cell) * max(high, cell) / MOST_NODES)))
+
+
+def _larger(enough: float) -> str:
+    """What to set for cells of `enough` metres or more, rounded up to one digit."""
     step = 10.0 ** math.floor(math.log10(enough))
-    msg = f"cells of {cell:g} m make about {n:,} of the study area of {area:,.0f} km2; expected at most {MOST_CELLS:,}"
-    raise DataError(
-        msg, hint=f"set cell = {math.ceil(enough / step) * step:g} or more under [place] in peelian.toml"
-    )
+    return f"set cell = {math.ceil(enough / step) * step:g} or more under [place] in peelian.toml"
 
 
 def _companions(

@@ -179,6 +179,29 @@ class Workspace:
             return study_grid(crs=self.crs, cell=cell, areas=self.areas)
         return self._footprint(cell)
 
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """``(xmin, ymin, xmax, ymax)`` of the areas, or of the stored incidents when there are no areas; CRS units.
+
+        Raises
+        ------
+        NotEnoughDataError
+            There is neither an area nor an incident.
+        """
+        if self.areas is not None:
+            xmin, ymin, xmax, ymax = self.areas.union().bounds
+            return xmin, ymin, xmax, ymax
+        if self.crs is None:
+            raise self._nothing_stored()
+        table = self.store.table()
+        ends = table.aggregate(
+            x0=table.x.min(), y0=table.y.min(), x1=table.x.max(), y1=table.y.max()
+        ).to_pyarrow()
+        x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
+        if x0 is None:
+            raise self._nothing_stored()
+        return float(x0), float(y0), float(x1), float(y1)
+
     def _footprint(self, cell: float) -> Grid:
         """Without areas: the cells with an incident of any category and those around them.
 
@@ -190,15 +213,10 @@ class Workspace:
         from peelian.places import Grid
 
         assert self.crs is not None
-        table = self.store.table()
-        ends = table.aggregate(
-            x0=table.x.min(), y0=table.y.min(), x1=table.x.max(), y1=table.y.max()
-        ).to_pyarrow()
-        x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
-        if x0 is None:
-            raise self._nothing_stored()
+        x0, y0, x1, y1 = self.extent
         side = Grid.covering((x0, y0, x1, y1), crs=self.crs, cell=cell).side
         whole = Grid.covering((x0 - side, y0 - side, x1 + side, y1 + side), crs=self.crs, cell=cell)
+        table = self.store.table()
         places = table.select("x", "y").distinct().to_pyarrow()
         found = whole.locate(places["x"].to_numpy(), places["y"].to_numpy())
         share = np.zeros(len(whole))
