@@ -320,7 +320,7 @@ def _rough_limits(values: Floats, length: float, allowance: float) -> Floats:
 
     Notes
     -----
-    The rate r solves mean(exp(r (value - allowance))) = 1; for normal values of variance 1 it is twice the allowance,
+    At the rate r, mean(exp(r (value - allowance))) is 1; for normal values of variance 1 it is twice the allowance,
     and the run is (exp(r b) - r b - 1) / (r allowance). See Siegmund (1985), chapter 2.
     """
     low, high = np.zeros(len(values)), np.full(len(values), STEEPEST)
