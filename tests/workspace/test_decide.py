@@ -204,7 +204,7 @@ def test_officers_own_activity_is_not_learned_from(acting: Opener) -> None:
 
 
 def test_the_verdict_decides_the_method(acting: Opener) -> None:
-    found = trial(acting(), "theft", origins=12).result["verdict"]
+    found = trial(acting(), "theft").result["verdict"]
     assert found["status"] in ("better", "no better", "worse")
     assert forecast(acting(), "theft").result["method"] == found["method"]
     by_hand = forecast(acting(), "theft", method="kernel_density").result
