@@ -9,10 +9,19 @@ import peelian.methods
 
 def test_public_names():
     assert peelian.methods.__all__ == [
+        "AdaptiveKernelDensity",
+        "BoostedCounts",
         "CountMap",
+        "DecayedCounts",
         "DecayedKernelDensity",
         "KernelDensity",
+        "KernelMixture",
         "Method",
+        "ProspectiveHotSpots",
+        "SeasonalNaive",
+        "SelfExciting",
+        "SelfExcitingHistogram",
+        "Stack",
         "Surface",
         "check_method",
         "discover",

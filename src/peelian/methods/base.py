@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from peelian.errors import NotEnoughDataError, UsageError
-from peelian.methods.calibration import FEWEST_FOLDS, WIDEST, Calibration, tally
+from peelian.methods.calibration import FEWEST_FOLDS, HALF_LIFE, WIDEST, Calibration, tally
 from peelian.methods.surface import Surface
 from peelian.places.counts import Counts, count_incidents
 from peelian.places.grid import Grid
@@ -178,7 +178,7 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         else:
             self._tune(counts[:part])
         self._update(counts)
-        return calibration_of(tallies, counts)
+        return calibration_of(tallies, counts, gap)
 
     def _tune(self, counts: Counts) -> None:
         """Choose what is costly to choose; of few reports, something that makes sense. By default there is nothing."""
@@ -305,11 +305,13 @@ def _check_gap(gap: int) -> None:
         raise UsageError(msg, hint="gap=0 where every report is in by the end of its period")
 
 
-def calibration_of(tallies: Sequence[Floats], counts: Counts) -> Calibration:
+def calibration_of(tallies: Sequence[Floats], counts: Counts, gap: int) -> Calibration:
     """What past forecasts tell; of too few of them, only how far each cell's counts scatter about their average."""
     if len(tallies) < FEWEST_FOLDS:
         return Calibration.none(size=negative_binomial_size(counts))
-    return Calibration.fit(np.array(tallies))
+    # Weeks and days alike change within weeks; of months it takes a few.
+    half_life = max(HALF_LIFE, HALF_LIFE * 7 / counts.periods.frequency.days)
+    return Calibration.fit(np.array(tallies), gap=gap, half_life=half_life)
 
 
 def in_window(periods: Periods, window: str | None) -> Floats:

@@ -14,7 +14,7 @@ from sklearn.isotonic import isotonic_regression
 
 from peelian.errors import DataError
 
-__all__ = ["FEWEST_FOLDS", "Calibration", "tally"]
+__all__ = ["FEWEST_FOLDS", "HALF_LIFE", "Calibration", "tally"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +29,10 @@ HIGHEST = 7.0
 BINS = round((HIGHEST - LOWEST) / WIDTH)
 
 PRIOR = 20.0
-"""Expected reports that each bin is given beforehand at the ratio of the whole: few reports move little."""
+"""Expected reports that each bin is given beforehand at the ratio of the whole, and the whole at that of 1."""
+
+HALF_LIFE = 6.0
+"""Past periods after which one counts half for the level. Of Chicago and Portland, four to eight did best."""
 
 WIDEST = 20.0
 """Most that the squared scatter beyond Poisson may be of the squared mean."""
@@ -83,29 +86,37 @@ class Calibration:
     Parameters
     ----------
     x, y : arrays of float, shape (k,)
-        Logarithms of raw and recalibrated means, both strictly increasing; between them the map is linear, beyond
-        them the ratio stays. None (k = 0) changes nothing.
+        Logarithms of levelled and of recalibrated means, both strictly increasing; between them the map is linear,
+        beyond them the ratio stays. None (k = 0) changes nothing.
     size : float
         Negative binomial size of a cell's count where the common factor is 1; infinite is Poisson.
     common : float
         Variance of the factor that all cells of a period have in common.
+    level : float
+        What the total is multiplied by.
 
     Notes
     -----
-    Isotonic regression (Barlow, Bartholomew, Bremner and Brunk 1972) of what was reported on what was expected, by
-    bins of the expected, as for probabilities in Zadrozny and Elkan (2002), "Transforming classifier scores into
-    accurate multiclass probability estimates", KDD. It is interpolated, so that no two cells tie that did not: the
-    map changes how high a cell is, not which is higher. The scatter is by moments about the recalibrated means, as
-    Breslow (1984), "Extra-Poisson variation in log-linear models", Applied Statistics 33; counts are Poisson with means
-    m f g, where f is the period's and g the cell's own, both with mean 1. Beyond Poisson, the squared relative error is
-    ``(1 + var f) (1 + var g) - 1`` in a cell and ``(1 + var f) (1 + c var g) - 1`` in all, where c is the sum of the
-    squared shares of the cells; both are measured, which gives both variances.
+    How high the whole is and how that is shared out are told apart. The level is what was lately reported over what was
+    lately expected, with weights that halve every `HALF_LIFE` periods: a method whose memory is long lags when reports
+    become more or fewer, and what it lagged a year ago says nothing about now. For the shape, each past forecast is
+    first brought to the level around it.
+
+    The shape is an isotonic regression (Barlow, Bartholomew, Bremner and Brunk 1972) of what was reported on what was
+    expected, by bins of the expected, as for probabilities in Zadrozny and Elkan (2002), "Transforming classifier
+    scores into accurate multiclass probability estimates", KDD. It is interpolated, so that no two cells tie that did
+    not: the map changes how high a cell is, not which is higher. The scatter is by moments about the recalibrated
+    means, as Breslow (1984), "Extra-Poisson variation in log-linear models", Applied Statistics 33; counts are Poisson
+    with means m f g, where f is the period's and g the cell's own, both with mean 1. Beyond Poisson, the squared
+    relative error is ``(1 + var f) (1 + var g) - 1`` in a cell and ``(1 + var f) (1 + c var g) - 1`` in all, where c is
+    the sum of the squared shares of the cells; both are measured, which gives both variances.
     """
 
     x: Floats
     y: Floats
     size: float = np.inf
     common: float = 0.0
+    level: float = 1.0
 
     @classmethod
     def none(cls, *, size: float = np.inf) -> Calibration:
@@ -113,17 +124,27 @@ class Calibration:
         return cls(np.zeros(0), np.zeros(0), size)
 
     @classmethod
-    def fit(cls, tallies: Floats) -> Calibration:
+    def fit(cls, tallies: Floats, *, gap: int = 0, half_life: float = HALF_LIFE) -> Calibration:
         """Learn from past periods.
 
         Parameters
         ----------
         tallies : array of float, shape (n_periods, 6, 112)
-            As `tally` gives them, of forecasts that were made before what they are about.
+            As `tally` gives them, of forecasts that were made before what they are about, the latest last.
+        gap : int
+            Periods before each forecast of which nothing was known: the error of the level is measured so.
+        half_life : float
+            Of the level, in periods.
         """
-        x, y = _isotonic(tallies.sum(axis=0))
-        found = cls(x, y)
-        return cls(x, y, *_scatter(tallies, found._ratio(tallies.sum(axis=0))))
+        # Cells that were called impossible stay so: what was reported there is left out throughout.
+        tallies = np.where(tallies[:, 1:2] > 0, tallies, 0.0)
+        expected, reported = tallies[:, 1].sum(axis=1), tallies[:, 2].sum(axis=1)
+        shape = cls(*_isotonic(_by_height(_at_level(tallies, _around(expected, reported, half_life)))))
+        before = _before(expected, reported, half_life)
+        # As they would have been told: at the level of all of them they would be right on average, which the next
+        # one is not where the level drifts.
+        told = _at_level(tallies, np.concatenate([np.ones(gap), before])[: expected.size])
+        return cls(shape.x, shape.y, *_scatter(told, shape._ratios(told)), float(before[-1]))
 
     def apply(self, mean: Floats, *, periods: float = 1.0) -> Floats:
         """Recalibrated means, shape (n_cells,); 0 stays 0.
@@ -134,22 +155,60 @@ class Calibration:
         periods : float
             How many times as long as those that were learned from the period is.
         """
-        if self.x.size == 0:
-            return mean
         held = mean > 0
-        height = np.log(mean / periods, out=np.zeros(mean.shape), where=held)
-        return np.where(held, mean * np.exp(self._shift(height)), 0.0)
+        if self.x.size == 0 or not held.any():
+            return mean
+        height = np.log(mean * (self.level / periods), out=np.zeros(mean.shape), where=held)
+        shaped = np.where(held, mean * np.exp(self._shift(height)), 0.0)
+        return np.asarray(shaped * (self.level * mean.sum() / shaped.sum()), dtype=np.float64)
 
     def _shift(self, height: Floats) -> Floats:
         return np.asarray(np.interp(height, self.x, self.y - self.x), dtype=np.float64)
 
-    def _ratio(self, sums: Floats) -> Floats:
-        """Recalibrated over raw mean by bin, shape (112,)."""
+    def _ratios(self, tallies: Floats) -> Floats:
+        """Recalibrated over levelled mean by period and bin, shape (n_periods, 112): no period's total changes."""
+        cells, mean = tallies[:, 0], tallies[:, 1]
         if self.x.size == 0:
-            return np.ones(sums.shape[1])
-        held = sums[1] > 0
-        height = np.log(np.divide(sums[1], sums[0], out=np.ones(sums.shape[1]), where=held))
-        return np.exp(self._shift(height))
+            return np.ones(mean.shape)
+        height = np.log(np.divide(mean, cells, out=np.ones(mean.shape), where=mean > 0))
+        ratio = np.exp(self._shift(height))
+        total, shaped = mean.sum(axis=1), np.sum(ratio * mean, axis=1)
+        scale = np.divide(total, shaped, out=np.ones(total.shape), where=shaped > 0)
+        return np.asarray(ratio * scale[:, None], dtype=np.float64)
+
+
+def _before(expected: Floats, reported: Floats, half_life: float) -> Floats:
+    """Level before each period and after the last, of those before it alone, shape (n_periods + 1,)."""
+    kept = 0.5 ** (1 / half_life)
+    levels, came, due = [1.0], 0.0, 0.0
+    for r, e in zip(reported.tolist(), expected.tolist(), strict=True):
+        came, due = came * kept + r, due * kept + e
+        levels.append((came + PRIOR) / (due + PRIOR))
+    return np.array(levels)
+
+
+def _around(expected: Floats, reported: Floats, half_life: float) -> Floats:
+    """Level around each period, of those before and after it and its own, shape (n_periods,)."""
+    i = np.arange(expected.size)
+    weight = 0.5 ** (np.abs(i[:, None] - i) / half_life)
+    return np.asarray((weight @ reported + PRIOR) / (weight @ expected + PRIOR), dtype=np.float64)
+
+
+def _at_level(tallies: Floats, level: Floats) -> Floats:
+    """The same with all means multiplied by the period's level."""
+    one = np.ones(level.size)
+    return tallies * np.stack([one, level, one, level**2, level, one], axis=1)[:, :, None]
+
+
+def _by_height(tallies: Floats) -> Floats:
+    """Sums over all periods by height, shape (6, 112); cells of one bin in each period stay together."""
+    cells, mean = tallies[:, 0].ravel(), tallies[:, 1].ravel()
+    height = np.log(np.divide(mean, cells, out=np.full(mean.shape, np.exp(LOWEST)), where=mean > 0))
+    bins = np.clip((height - LOWEST) / WIDTH, 0, BINS - 1).astype(np.int64)
+    parts = [
+        np.bincount(bins, weights=tallies[:, k].ravel(), minlength=BINS) for k in range(tallies.shape[1])
+    ]
+    return np.array(parts)
 
 
 def _isotonic(sums: Floats) -> tuple[Floats, Floats]:
@@ -164,17 +223,22 @@ def _isotonic(sums: Floats) -> tuple[Floats, Floats]:
     block = np.concatenate([[0], np.cumsum(np.diff(fitted) > 0)])
     centre = np.bincount(block, weights=mean) / np.bincount(block, weights=cells)
     level = fitted[np.concatenate([[True], np.diff(block) > 0])]
-    x, y = np.log(centre), np.log(level)
-    # Interpolated between the blocks it sums to a little else than it should.
-    expected = np.sum(mean * np.exp(np.interp(np.log(mean / cells), x, y - x)))
-    return x, y + np.log((seen.sum() + PRIOR) / (mean.sum() + PRIOR) * mean.sum() / expected)
+    return np.log(centre), np.log(level)
 
 
 def _scatter(tallies: Floats, ratio: Floats) -> tuple[float, float]:
-    _, mean, _, mean2, product, seen2 = tallies.sum(axis=0)
+    """Negative binomial size of a cell, and variance of what all have in common.
+
+    Parameters
+    ----------
+    tallies : array of float, shape (n_periods, 6, 112)
+        At the level of the periods before each alone.
+    ratio : array of float, shape (n_periods, 112)
+        Recalibrated over levelled mean.
+    """
+    mean, mean2, product, seen2 = (tallies[:, k] for k in (1, 3, 4, 5))
     square = float(np.sum(ratio**2 * mean2))
-    reported = tallies[:, 2].sum(axis=1)
-    whole = _levelled(tallies[:, 1] @ ratio, tallies[:, 1].sum(axis=1), reported)
+    reported, whole = tallies[:, 2].sum(axis=1), np.sum(ratio * mean, axis=1)
     squares = float(np.sum(whole**2))
     if square <= 0 or squares <= 0:
         return float(np.inf), 0.0
@@ -187,15 +251,3 @@ def _scatter(tallies: Floats, ratio: Floats) -> tuple[float, float]:
     own = 0.0 if over <= 1 else min((over - 1) / rest, cell) if rest > 0 else cell
     common = max((1 + together) / (1 + concentration * own) - 1, 0.0)
     return (1 / own if own > 0 else float(np.inf)), common
-
-
-def _levelled(whole: Floats, expected: Floats, reported: Floats) -> Floats:
-    """Totals of past forecasts, each brought to the level of those before it alone: as wrong as the next one may be.
-
-    Brought to the level of all of them, they would be right on average, which the next one is not where the level
-    drifts.
-    """
-    shaped = whole * (expected.sum() + PRIOR) / (reported.sum() + PRIOR)
-    seen = np.concatenate([[0.0], np.cumsum(reported)[:-1]]) + PRIOR
-    told = np.concatenate([[0.0], np.cumsum(shaped)[:-1]]) + PRIOR
-    return np.asarray(shaped * seen / told, dtype=np.float64)

@@ -135,7 +135,7 @@ def _calibration(
             tallies[i] = tally(means[i], counts.column(i))
     for old in [i for i in tallies if i < split.train_end - FOLDS]:
         del tallies[old]
-    return calibration_of([tallies[i] for i in folds if i in tallies], counts[: split.train_end])
+    return calibration_of([tallies[i] for i in folds if i in tallies], counts[: split.train_end], gap)
 
 
 def _surface(method: Method, mean: Floats, counts: Counts, split: Split, calibration: Calibration) -> Surface:
