@@ -43,6 +43,23 @@ def test_too_few_says_how_many_there_are():
     with pytest.raises(NotEnoughDataError, match="hold 0") as e:
         rolling_origins(weeks(1), origins=1)
     assert "import more records" in e.value.hint
+    with pytest.raises(NotEnoughDataError, match="hold 1 ") as e:
+        rolling_origins(weeks(2), origins=52)
+    assert e.value.hint == "import more records, or use shorter periods", (
+        "one origin is not enough for a trial"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2030-01-01", "2030-03-01"), ("2015-02-03", "2015-02-10"), (None, "2015-01-06")]
+)
+def test_dates_between_which_no_period_lies_are_named_with_those_that_can_be_tried(first, last):
+    with pytest.raises(NotEnoughDataError) as e:
+        rolling_origins(weeks(20), origins=52, gap=1, first=first, last=last)
+    said = f"no whole period of 1w lies from {first or '2015-01-05'} up to {last}; those that can be tried go from "
+    assert e.value.message == said + "2015-01-19 up to 2015-05-25"
+    assert e.value.hint.startswith("--from 2015-01-19 --to 2015-05-25")
+    assert len(rolling_origins(weeks(20), origins=18, gap=1, first="2015-01-19", last="2015-05-25")) == 18
 
 
 @pytest.mark.parametrize(("origins", "gap"), [(0, 0), (3, -1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peelian.errors import NotEnoughDataError, UsageError
@@ -72,15 +73,31 @@ def rolling_origins(
         i for i in range(gap + 1, len(periods)) if periods.edges[i] >= start and periods.edges[i + 1] <= end
     ]
     if len(found) < origins:
-        bounds = "" if first is None and last is None else f" from {start} up to {end}"
-        msg = (
-            f"{origins} origins were asked for with a gap of {gap}; the {len(periods)} periods of {periods.frequency} "
-            f"hold {len(found)}{bounds} that have one before them to learn from"
-        )
-        hint = (
-            f"ask for {len(found)} origins or fewer"
-            if found
-            else "import more records, or use shorter periods"
-        )
-        raise NotEnoughDataError(msg, hint=hint)
+        bounded = first is not None or last is not None
+        raise _too_few(periods, found, origins=origins, gap=gap, asked=(start, end) if bounded else None)
     return [Split(i - gap, i, periods[i]) for i in found[-origins:]]
+
+
+def _too_few(
+    periods: Periods, found: Sequence[int], *, origins: int, gap: int, asked: tuple[Day, Day] | None
+) -> NotEnoughDataError:
+    """What to say where there are fewer periods to try than were asked for, by their number or by dates."""
+    bounds = "" if asked is None else f" from {asked[0]} up to {asked[1]}"
+    if asked is not None and not found and gap + 1 < len(periods):
+        msg = (
+            f"no whole period of {periods.frequency} lies{bounds}; those that can be tried go from "
+            f"{periods.edges[gap + 1]} up to {periods.end}"
+        )
+        hint = f"--from {periods.edges[gap + 1]} --to {periods.end}, or dates between that are a period or more apart"
+        return NotEnoughDataError(msg, hint=hint)
+    msg = (
+        f"{origins} origins were asked for with a gap of {gap}; the {len(periods)} periods of {periods.frequency} "
+        f"hold {len(found)}{bounds} that have one before them to learn from"
+    )
+    # A trial of one period has no interval.
+    few = (
+        f"ask for {len(found)} origins or fewer"
+        if len(found) > 1
+        else "import more records, or use shorter periods"
+    )
+    return NotEnoughDataError(msg, hint=few)
