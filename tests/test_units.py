@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.errors import UsageError
-from peelian.units import Frequency, parse_area, parse_length
+from peelian.units import Frequency, area_text, parse_area, parse_length
 
 DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
 
@@ -32,7 +32,27 @@ def test_other_spans_are_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="time span") as caught:
         Frequency.parse(text)
     assert repr(text) in caught.value.message
-    assert "1w" in (caught.value.hint or "")
+    assert "at least 1" in caught.value.message
+    assert ("12mo" if text == "1y" else "1w") in (caught.value.hint or "")
+
+
+def test_years_are_written_in_months() -> None:
+    with pytest.raises(UsageError) as caught:
+        Frequency.parse(" 5y")
+    assert caught.value.hint == "write years in months, 5y as 60mo"
+    assert Frequency.parse("60mo").days == pytest.approx(5 * 365.2425)
+
+
+@given(st.floats(1e-7, 1e5))
+def test_an_area_is_told_in_units_that_fit_and_read_back(km2: float) -> None:
+    said = area_text(km2)
+    assert parse_area(said) == pytest.approx(km2, rel=6e-4)
+    if km2 > 1e-6:
+        assert "e-" not in said
+
+
+def test_a_square_metre_is_told_as_one() -> None:
+    assert (area_text(1e-6), area_text(0.0625), area_text(161.2)) == ("1 m2", "0.0625 km2", "161.2 km2")
 
 
 @pytest.mark.parametrize(("n", "unit"), [(0, "w"), (-1, "d"), (1, "y"), (1, "")])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 
-__all__ = ["Frequency", "parse_area", "parse_length"]
+__all__ = ["Frequency", "area_text", "parse_area", "parse_length"]
 
 _UNITS = {"d": "day", "w": "week", "mo": "month"}
 _METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048, "us-ft": 1200 / 3937, "mi": 1609.344}
@@ -57,7 +57,7 @@ class Frequency:
 
     @classmethod
     def parse(cls, text: str | Frequency) -> Frequency:
-        """Read ``"1w"``, ``"7d"``, ``"3mo"``; a `Frequency` is returned as it is.
+        """Read ``"1w"``, ``"7d"``, ``"3mo"`` (a year is ``"12mo"``); a `Frequency` is returned as it is.
 
         Raises
         ------
@@ -68,8 +68,12 @@ class Frequency:
             return text
         match = re.fullmatch(r"\s*([0-9]{1,4})\s*(d|w|mo)\s*", text)
         if match is None or int(match[1]) < 1:
-            msg = f"{text!r} was given as a time span; expected a number and d, w or mo"
-            raise UsageError(msg, hint="write it as 1d, 1w, 4w or 1mo")
+            msg = f"{text!r} was given as a time span; expected a number of at least 1 and d, w or mo"
+            years = re.fullmatch(r"\s*([1-9][0-9]?)\s*y\s*", text)
+            hint = "write it as 1d, 1w, 4w or 1mo"
+            if years is not None:
+                hint = f"write years in months, {text.strip()} as {12 * int(years[1])}mo"
+            raise UsageError(msg, hint=hint)
         return cls(int(match[1]), match[2])
 
     def __str__(self) -> str:
@@ -154,3 +158,11 @@ def parse_area(text: str | float) -> float:
             break
     square_metres = _number_and_unit(plain, _SQUARE_METRES, "an area", "0.25 sq mi or 2 km2", given=text)
     return square_metres / 1e6
+
+
+def area_text(km2: float) -> str:
+    """An area as text with four significant digits, in square metres where it is under a hectare: ``"1 m2"``.
+
+    `parse_area` reads it back.
+    """
+    return f"{1e6 * km2:.4g} m2" if km2 < 0.01 else f"{km2:.4g} km2"
