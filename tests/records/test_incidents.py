@@ -142,6 +142,20 @@ def test_an_unknown_category_lists_near_names() -> None:
     assert caught.value.hint == "category='burglary'"
 
 
+def test_an_unknown_category_lists_only_what_is_held() -> None:
+    rows = three()
+    held = set(rows.frame["category"])
+    assert "violence" not in held
+    with pytest.raises(DataError) as caught:
+        rows.where(category="violense")
+    assert "violence" not in caught.value.message
+    _, _, listed = caught.value.message.partition("standard: ")
+    assert set(listed.split(", ")) == held
+    assert caught.value.hint == f"use one of the names listed, such as category={listed.split(', ')[0]!r}"
+    with pytest.raises(DataError, match="; near: burglary\n"):
+        rows.where(category="burglarry")
+
+
 def test_officer_initiated_filter() -> None:
     rows = three(officer_initiated=[False, False, True])
     assert len(rows.where()) == 3

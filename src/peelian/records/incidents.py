@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -209,7 +209,8 @@ class Incidents:
 
     def _of_category(self, wanted: list[str]) -> npt.NDArray[np.bool_]:
         labels = self._frame["label"]
-        categories, names = match_categories(wanted, [str(label) for label in labels.unique()])
+        held = [str(name) for name in self._frame["category"].unique()]
+        categories, names = match_categories(wanted, [str(label) for label in labels.unique()], held=held)
         keep = self._frame["category"].isin(categories) | labels.isin(names)
         return keep.to_numpy(dtype=np.bool_)
 
@@ -319,8 +320,13 @@ def civil_bound(value: CivilTime, name: str, known: Resolution) -> np.datetime64
     return bound
 
 
-def match_categories(wanted: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the standard categories and the labels that are meant; raise DataError listing near names."""
+def match_categories(
+    wanted: Sequence[str], labels: Sequence[str], *, held: Collection[str] = STANDARD
+) -> tuple[list[str], list[str]]:
+    """Return the standard categories and the labels that are meant; raise DataError listing near names.
+
+    Of the standard categories only those in `held` are listed: what the records have none of is no help.
+    """
     by_fold: dict[str, list[str]] = {}
     for label in labels:
         by_fold.setdefault(label.casefold(), []).append(label)
@@ -328,7 +334,7 @@ def match_categories(wanted: Sequence[str], labels: Sequence[str]) -> tuple[list
     for name in wanted:
         fold = name.strip().casefold()
         if fold not in STANDARD and fold not in by_fold:
-            raise _unknown_category(name, by_fold)
+            raise _unknown_category(name, by_fold, held)
         categories += [fold] if fold in STANDARD else []
         names += by_fold.get(fold, [])
     return categories, names
@@ -340,11 +346,15 @@ def _check_resolution_name(resolution: str) -> None:
         raise DataError(msg, hint="minute, day or month")
 
 
-def _unknown_category(name: str, by_fold: dict[str, list[str]]) -> DataError:
-    names = [*STANDARD, *by_fold]
-    near = difflib.get_close_matches(name.strip().casefold(), dict.fromkeys(names), n=5, cutoff=0.5)
+def _unknown_category(name: str, by_fold: dict[str, list[str]], held: Collection[str]) -> DataError:
+    names = [*(n for n in STANDARD if n in held), *by_fold]
+    near = difflib.get_close_matches(name.strip().casefold(), dict.fromkeys(names), n=5)
     shown = [by_fold[n][0] if n in by_fold and n not in STANDARD else n for n in near]
     msg = f"category {name!r} is neither a standard category nor a label of these incidents"
     if shown:
         return DataError(f"{msg}; near: {', '.join(shown)}", hint=f"category={shown[0]!r}")
-    return DataError(f"{msg}; standard: {', '.join(STANDARD)}", hint="use one of the names listed")
+    listed = [n for n in STANDARD if n in held] or list(STANDARD)
+    return DataError(
+        f"{msg}; standard: {', '.join(listed)}",
+        hint=f"use one of the names listed, such as category={listed[0]!r}",
+    )

@@ -251,10 +251,11 @@ class IncidentStore:
             table = table.filter(table.officer_initiated == officer_initiated)
         if category is not None:
             wanted = [category] if isinstance(category, str) else list(category)
-            labels = [
-                str(label) for label in table.select("label").distinct().to_pyarrow()["label"].to_pylist()
-            ]
-            categories, names = match_categories(wanted, labels)
+            kinds = table.select("category", "label").distinct().to_pyarrow()
+            labels, held = (
+                sorted({str(name) for name in kinds[column].to_pylist()}) for column in ("label", "category")
+            )
+            categories, names = match_categories(wanted, labels, held=held)
             table = table.filter(table.category.isin(categories) | table.label.isin(names))
         table = _within(table, start, end)
         keep = [name for name in FIELDS if name not in NULLABLE or columns is None or name in columns]
