@@ -57,6 +57,26 @@ def test_a_trial_without_intervals_is_still_readable(results: dict[str, dict[str
     assert "count_map" in render.trial(trial, Path("p.html"))
 
 
+def test_a_column_of_scores_has_the_same_decimals(results: dict[str, dict[str, object]]) -> None:
+    trial = json.loads(json.dumps(results["trial"]))
+    for method, value in zip(trial["methods"], (56.87, 56.9, 130.0), strict=False):
+        method["scores"]["crps"]["value"] = value
+    trial["hindsight"]["scores"]["crps"]["value"] = None
+    lines = render.trial(trial, Path("p.html")).splitlines()
+    last = {line.split()[0]: line.split()[-1] for line in lines if line.strip()}
+    names = [m["name"] for m in trial["methods"]]
+    assert [last[name] for name in names[:3]] == ["56.87", "56.90", "130.00"]
+    assert len({last[name].partition(".")[2].__len__() for name in names}) == 1
+    assert last["(future"] == "none"
+
+
+def test_one_of_something_is_not_told_as_many(results: dict[str, dict[str, object]]) -> None:
+    trial = json.loads(json.dumps(results["trial"])) | {"events": 1, "cells": 1, "origins": 1}
+    said = render.trial(trial, Path("p.html"))
+    assert "1 period from" in said
+    assert "1 report, 1 cell; top" in said
+
+
 def test_each_place_has_a_reason_and_something_beside_patrol(results: dict[str, dict[str, object]]) -> None:
     said = render.plan("plan-0006", results["plan"])
     assert said.count("beside patrol: ") == 10

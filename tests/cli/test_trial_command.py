@@ -110,8 +110,26 @@ def town(made: Path, tmp_path: Path) -> Path:
         (("-c", "theft", "--fraction", "1.5"), 2, "above 0 up to 1", "0.01"),
         (("-c", "theft", "--from", "2024-02-01", "--to", "2024-01-01"), 2, "a first day before", "--from"),
         (("-c", "theft", "--from", "1st of May"), 2, "expected YYYY-MM-DD", "2016-01-31"),
-        (("-c", "theft", "--from", "2031-01-01"), 4, "hold 0 from 2031-01-01", "import more"),
-        (("-c", "theft", "--method", "crystal_ball"), 2, "expected one of adaptive_kernel", "--method"),
+        (
+            ("-c", "theft", "--from", "2031-01-01"),
+            4,
+            "no whole period of 1w lies from 2031-01-01",
+            "--from 2023-01-09",
+        ),
+        (
+            ("-c", "theft", "--from", "2023-05-02", "--to", "2023-05-04"),
+            4,
+            "no whole period of 1w",
+            "--to 2024-02-26",
+        ),
+        (("-c", "theft", "--period", "25w"), 4, "hold 1 that have one before them", "shorter periods"),
+        (("-c", "theft", "--period", "2y"), 2, "at least 1 and d, w or mo", "2y as 24mo"),
+        (
+            ("-c", "theft", "--method", "crystal_ball"),
+            2,
+            "expected all, or one of adaptive_kernel",
+            "--method all",
+        ),
         (("-c", "theft", "--method", "count_map"), 2, "a trial of count_map alone", "--method all"),
         (("-c", "theft", "--jobs", "0"), 2, "--jobs", ""),
     ],
@@ -171,7 +189,7 @@ def test_a_category_that_starts_half_way_is_scored_where_it_can_be_and_says_so(
 ) -> None:
     found = result(capsys, "trial", "-c", "robbery", "--workspace", town, "--origins", "40")
     assert found["origins"] < 40
-    (note,) = (note for note in found["notes"] if "were asked for" in note)
+    (note,) = (note for note in found["notes"] if "were scored" in note)
     assert note.startswith(
         f"40 past periods were asked for and {found['origins']} were scored. The first report of"
     )

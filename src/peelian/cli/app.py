@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from peelian.cli import render
-from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping
+from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped
 from peelian.errors import CheckError, UsageError
 
@@ -183,7 +183,7 @@ def trial(
     from peelian.workspace.trial import trial as run
     from peelian.workspace.workspace import Workspace
 
-    areas = [parse_area(text) for text in area or ()]
+    areas, methods = [parse_area(text) for text in area or ()], read_methods(method)
     try:
         with Bar(quiet=as_json) as bar:
             opened = Workspace(workspace, role=role, progress=bar)
@@ -196,7 +196,7 @@ def trial(
                 areas=areas,
                 first=first,
                 last=last,
-                methods=method,
+                methods=methods,
                 jobs=jobs,
             )
     except Interrupted as stop:
@@ -264,7 +264,7 @@ def suspend(
 
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
-        done = run(opened, category, reason=reason)
+        done = run(opened, category, reason=read_reason(reason, to="suspend"))
     _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
 
 
@@ -282,7 +282,7 @@ def lift(
 
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
-        done = run(opened, category, reason=reason)
+        done = run(opened, category, reason=read_reason(reason, to="lift"))
     _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
 
 
@@ -369,7 +369,13 @@ def decide(
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(
-            opened, chosen[0], reason=reason, plan=plan, remove=remove or (), add=add or (), dissent=dissent
+            opened,
+            chosen[0],
+            reason=read_reason(reason, to="decide"),
+            plan=plan,
+            remove=remove or (),
+            add=add or (),
+            dissent=dissent,
         )
     _show(done.to_dict(), render.decided(done.result), as_json=as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from peelian.errors import UsageError
 
-__all__ = ["As", "AsJson", "Category", "Period", "Where", "read_mapping"]
+__all__ = ["As", "AsJson", "Category", "Period", "Where", "read_mapping", "read_methods", "read_reason"]
 
 Where = Annotated[
     Path,
@@ -54,3 +55,37 @@ def read_mapping(text: str | None, *, option: str, example: str) -> dict[str, st
             raise UsageError(msg, hint=f"{option} {example}")
         found[key] = value
     return found
+
+
+def read_methods(names: Sequence[str] | None) -> list[str] | None:
+    """The methods of a trial as they were given: one by itself may only count, so that ``all`` is what to try.
+
+    Raises
+    ------
+    UsageError
+        One of them is neither ``all`` nor the name of a method; the message lists those that there are.
+    """
+    from peelian.methods import discover
+
+    known = [method.name for method in discover()] if names else []
+    for name in names or ():
+        if name not in ("all", *known):
+            msg = f"{name!r} was given as a method; expected all, or one of {', '.join(known)}"
+            raise UsageError(msg, hint="--method all")
+    return list(names) if names else None
+
+
+def read_reason(text: str, *, to: str) -> str:
+    """The reason for a command; whether it says enough is for the charter to tell.
+
+    Raises
+    ------
+    UsageError
+        None was given.
+    """
+    from peelian.charter import MIN_REASON
+
+    if not text.strip():
+        msg = f"no reason was given; to {to}, one of at least {MIN_REASON} characters is required"
+        raise UsageError(msg, hint="--reason 'why, in a sentence or two that others can read'")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -30,6 +31,11 @@ WIDTH = 100
 
 def _wrap(text: str, indent: str = "  ") -> str:
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _n(n: int, one: str, many: str | None = None) -> str:
+    """How many of something: ``"1 report"``, ``"1,234 reports"``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "  ") -> str:
@@ -105,12 +111,15 @@ def trial(result: dict[str, Any], page: Path) -> str:
     methods = sorted(result["methods"], key=lambda m: (m["name"] != result["baseline"], -_height(m)))
     rows = [_scored(m["name"], m["scores"], _less(m, result["baseline"])) for m in methods]
     rows.append(_scored("(future known)", result["hindsight"]["scores"], ""))
+    every = [m["scores"]["crps"]["value"] for m in methods] + [result["hindsight"]["scores"]["crps"]["value"]]
+    rows = [(*row, said) for row, said in zip(rows, _alike(every), strict=True)]
     lines = [
         f"verdict: {verdict['status']}; the workspace uses {verdict['method']}",
         _wrap(verdict["text"]),
         (
-            f"  {result['origins']} periods from {result['from']} to {result['to']}, {result['events']:,} reports, "
-            f"{result['cells']:,} cells; top {verdict['fraction']:.2%} of the area:"
+            f"  {_n(result['origins'], 'period')} from {result['from']} to {result['to']}, "
+            f"{_n(result['events'], 'report')}, {_n(result['cells'], 'cell')}; top {verdict['fraction']:.2%} of the "
+            "area:"
         ),
         _table(("method", "hit rate (95 %)", "PAI", "difference (95 %)", "log skill", "CRPS"), rows),
         _wrap(
@@ -120,6 +129,13 @@ def trial(result: dict[str, Any], page: Path) -> str:
     ]
     lines += [_wrap("note: " + note) for note in result.get("notes", ())]
     return "\n".join([*lines, f"page: {page}"])
+
+
+def _alike(values: Sequence[float | None], digits: int = 4) -> list[str]:
+    """A column of numbers, all with as many decimals as the smallest takes for so many significant digits."""
+    sizes = [abs(v) for v in values if v]
+    decimals = max(digits - 1 - math.floor(math.log10(min(sizes))), 0) if sizes else 0
+    return [_number(value, f".{decimals}f") for value in values]
 
 
 def _height(method: dict[str, Any]) -> float:
@@ -134,7 +150,6 @@ def _scored(name: str, scores: dict[str, Any], difference: str) -> tuple[str, ..
         _number(scores["pai"]["value"], ".2f"),
         difference,
         _number(scores["log_skill"]["value"], "+.3f"),
-        _number(scores["crps"]["value"], ".4g"),
     )
 
 
@@ -154,7 +169,7 @@ def forecast(result: dict[str, Any], page: Path) -> str:
             (
                 f"{result['expected']:.1f} reports of {result['category']} expected from {period['start']} up to "
                 f"{period['end']} ({result['low']} to {result['high']}, {result['level']:.0%}) "
-                f"in {result['cells']:,} cells"
+                f"in {_n(result['cells'], 'cell')}"
             ),
             _wrap(f"method: {result['method']} ({result['why_this_method']})"),
             f"page: {page}",
@@ -203,7 +218,7 @@ def plan(run: str, result: dict[str, Any]) -> str:
 def _extent(result: dict[str, Any]) -> str:
     covered = result["covered"]
     return (
-        f"{len(result['places'])} places, {result['hours_used']:g} of {result['unit_hours']:g} unit-hours, "
+        f"{_n(len(result['places']), 'place')}, {result['hours_used']:g} of {result['unit_hours']:g} unit-hours, "
         f"{covered['share_of_expected']:.1%} of the expected reports in {covered['share_of_area']:.2%} of the area"
     )
 
@@ -251,7 +266,7 @@ def published(index: Path, bulletin: Path) -> str:
 
 def verified(result: dict[str, Any]) -> str:
     """After ``ledger verify``."""
-    lines = [f"ledger: verified, {result['entries']} entries"]
+    lines = [f"ledger: verified, {_n(result['entries'], 'entry', 'entries')}"]
     lines.append(f"  {result['origin']}, root {result['root_hash']}")
     lines.append(
         f"  {result['files_checked']} stored files match their entries, {result['record_files_checked']} record files "
