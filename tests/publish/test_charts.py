@@ -242,7 +242,9 @@ def test_a_marked_line_stands_where_its_number_says_with_its_name_above_the_rows
         dots = [float(e.attrib["cx"]) for e in root.iter(f"{SVG}circle")][::2]
         assert float(line.attrib["x1"]) == pytest.approx(dots[1], abs=0.2)
     heights = {e.text: float(e.attrib["y"]) for e in root.iter(f"{SVG}text")}
-    assert 0 < heights["with the future known"] < heights["a"]
+    said = "dotted: with the future known"
+    assert 0 < heights[said] < heights["a"]
+    assert min(float(line.attrib[y]) for y in ("y1", "y2")) > heights[said], "no line runs through its name"
     plain = chart(rows, title="t", desc="d", unit="u")
     assert box_of(drawing)[1] == box_of(plain)[1] + 18
 
@@ -251,3 +253,19 @@ def test_a_marked_line_beyond_the_rows_is_still_on_the_axis():
     for chart in (bar_chart, interval_chart):
         said = texts(chart([Bar("a", 1.0)], title="t", desc="d", unit="u", mark=(50.0, "far")))
         assert max(float(t) for t in said if t.isdigit()) >= 50
+
+
+def test_no_upright_line_runs_through_the_words_above_the_rows():
+    """Not even where the two lines are close to each other."""
+    rows = [Bar("a", 0.4, -1.0, 1.0)]
+    drawing = interval_chart(
+        rows, title="t", desc="d", unit="u", reference=0.0, reference_label="same as counting",
+        mark=(0.1, "with the future known"),
+    )  # fmt: skip
+    root = read(drawing)
+    heights = {e.text: float(e.attrib["y"]) for e in root.iter(f"{SVG}text")}
+    names = [heights["dashed: same as counting"], heights["dotted: with the future known"]]
+    assert names[0] - names[1] >= 14, "one beneath the other"
+    lines = [e for e in root.iter(f"{SVG}line") if "stroke-dasharray" in e.attrib]
+    assert len(lines) == 2
+    assert all(min(float(e.attrib["y1"]), float(e.attrib["y2"])) > max(names) for e in lines)

@@ -138,6 +138,8 @@ def test_what_followed_from_the_verdict_is_cut_and_its_numbers_stay(given):
     assert given["text"].startswith(cut[:-1])
     assert len(cut) > 0.4 * len(given["text"])
     assert Choice().told_text(given) == given["text"]
+    assert " ".join(text for _, text in choice.told_parts(given)) == cut
+    assert " ".join(text for _, text in Choice().told_parts(given)) == given["text"]
 
 
 def test_too_little_data_is_still_said():
@@ -229,7 +231,7 @@ def test_the_forecasts_own_page_says_it_too(town, page_checks):
 
 def test_the_trials_own_page_is_about_its_verdict(town, page_checks):
     said = text_of(trial_page(town["trial"]), page_checks)
-    assert town["trial"]["verdict"]["text"] in said
+    assert all(part["text"] in said for part in town["trial"]["verdict"]["parts"])
     assert "Dark: the method that the verdict names." in said
 
 

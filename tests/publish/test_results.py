@@ -25,7 +25,8 @@ def text_of(outline):
 def test_trial_page(town, page_checks):
     trial = {**town["trial"], "origin": town["origin"]}
     said = text_of(page_checks(trial_page(trial)))
-    assert trial["verdict"]["text"] in said
+    for part in trial["verdict"]["parts"]:
+        assert part["text"] in said
     assert "All methods at 5 % of the area, each with its 95 % interval in brackets" in said
     assert "Was it as sure as it should be?" in said
     for method in trial["methods"]:

@@ -135,7 +135,7 @@ def test_the_line_of_counts_that_knew_the_future_is_in_every_chart_and_explained
     future = town["trial"]["hindsight"]["scores"]["hit_rate"]["by_fraction"]["0.05"]["value"]
     figure = str(caught_figure(town["trial"]))
     (drawing,) = drawings_of(figure)
-    assert any((e.text or "") == "with the future known" for e in drawing.iter())
+    assert any((e.text or "") == "dotted: with the future known" for e in drawing.iter())
     assert f'{FUTURE}</th><td class="n">{number(100 * future)}</td>' in figure
     assert "are no forecast" in figure
     assert "Nobody can know." in caught_figure(town["trial"], plain=True)
@@ -186,7 +186,7 @@ def test_what_a_trial_says_of_itself_stands_under_its_verdict(evidence, page_che
     trial = {**evidence.trial, "notes": [TUNED, TUNED, "", "<b>Two</b> trials came before."]}
     shown = replace(evidence, trial=trial)
     for page, about, before, after in (
-        (trial_page(trial), "this trial", trial["verdict"]["text"], "Of 100 reports"),
+        (trial_page(trial), "this trial", trial["verdict"]["parts"][-1]["text"], "Of 100 reports"),
         (bulletin(shown), "this trial", trial["verdict"]["text"], "Places in the plan"),
         (public_page(shown), "this test", "What we can't show to be better", "Of 100 reports, how many"),
     ):
@@ -195,6 +195,28 @@ def test_what_a_trial_says_of_itself_stands_under_its_verdict(evidence, page_che
         assert f"Mind this about {about} : {TUNED}".replace(" :", ":") in said
         assert "<b>Two</b> trials came before." in said, "escaped, and shown as it was written"
         assert said.rindex(before, 0, said.index(TUNED)) < said.index(TUNED) < said.index(after)
+
+
+def test_the_verdict_of_a_page_is_in_parts_that_say_what_they_are_about(town, page_checks):
+    trial = town["trial"]
+    shown = page_checks(trial_page(trial))
+    said = " ".join(" ".join(shown.text).split())
+    at = 0
+    for part in trial["verdict"]["parts"]:
+        at = said.index(f"{part['about']} {part['text']}", at)
+    assert trial_page(trial).count('<dl class="said">') == 1
+    old = copy.deepcopy(dict(trial))
+    del old["verdict"]["parts"]
+    page = trial_page(old)
+    assert '<dl class="said">' not in page, "one that was stored without parts is one paragraph"
+    assert old["verdict"]["text"] in " ".join(" ".join(page_checks(page).text).split())
+
+
+def test_a_difference_is_rounded_alike_in_the_verdict_and_under_its_figure(town):
+    trial = copy.deepcopy(dict(town["trial"]))
+    least = trial["verdict"]["detectable"]
+    assert f"a difference in PAI below {least:.2f} could" in trial["verdict"]["text"]
+    assert f"A difference under about {least:.2f} could" in str(difference_figure(trial))
 
 
 def test_without_notes_there_is_no_heading_for_them(evidence):

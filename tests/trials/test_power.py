@@ -88,7 +88,7 @@ def test_of_several_intervals_at_once_a_true_difference_has_to_be_larger():
 
 def test_in_words():
     assert power_text(0.8963, over="52 weeks", events=1812) == (
-        "With 52 weeks and 1,812 reports, a difference in PAI below 0.9 could not have been told from chance with any "
+        "With 52 weeks and 1,812 reports, a difference in PAI below 0.90 could not have been told from chance with any "
         "certainty: fewer than 80 of 100 such trials would have shown it."
     )
     assert "hit rate below 0.012 " in power_text(0.0123, over="9 months", events=50, metric="hit rate")

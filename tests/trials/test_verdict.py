@@ -41,8 +41,8 @@ def test_better_only_with_the_whole_interval_above_zero():
     assert (found.difference, found.low, found.high) == (2.0, 0.5, 3.5)
     assert found.text == (
         "Over 52 weeks, A to B, 12.0 of every 100 reported incidents were in the 1 % of the area that kernel density "
-        "ranked highest; 10.0 were in that of the count map. Its PAI is 12.00 against 10.00, a difference of +2.00 "
-        "(95 % interval: +0.50 to +3.50). "
+        "ranked highest; 10.0 were in that of the count map. Its PAI (how many times as many as by chance) is 12.00 "
+        "against 10.00, a difference of +2.00 (95 % interval: +0.50 to +3.50). "
         "The whole interval is above zero: kernel density is what is used."
     )
 
@@ -76,8 +76,7 @@ def test_where_none_is_better_the_text_speaks_of_the_highest_measured():
     found = verdict(against("a", 0.5, -3.0, 4.0), against("b", 0.2, -0.1, 0.5))
     assert (found.status, found.difference) == ("no better", 0.5)
     assert (
-        "a (of the 2 methods tried against the count map, the one with the highest PAI) ranked highest"
-        in found.text
+        "a (of the 2 methods tried against the count map, the one with the most) ranked highest" in found.text
     )
 
 
@@ -129,6 +128,7 @@ def test_to_dict_is_json():
         "level",
         "detectable",
         "hindsight",
+        "parts",
     ]
 
 
@@ -177,8 +177,7 @@ def test_counting_is_called_by_its_title():
         against("a", 2.0, -0.5, 3.5), against("b", 1.0, -0.5, 3.5), baseline_title="Counts with decay"
     )
     assert (
-        "a (of the 2 methods tried against counting (counts with decay), the one with the highest PAI)"
-        in found.text
+        "a (of the 2 methods tried against counting (counts with decay), the one with the most)" in found.text
     )
     assert "10.0 were in that of counting (counts with decay). " in found.text
     assert found.text.endswith("The interval includes zero: counting (counts with decay) is what is used.")
@@ -193,7 +192,7 @@ def test_power_and_hindsight_are_said_before_what_follows():
     found = verdict(against("kernel_density", 0.5, -0.4, 1.4), detectable=1.23, hindsight=12.5)
     assert (found.detectable, found.hindsight) == (1.23, 12.5)
     assert found.text.endswith(
-        "(95 % interval: -0.40 to +1.40). With 52 weeks and 900 reports, a difference in PAI below 1.2 could not have "
+        "(95 % interval: -0.40 to +1.40). With 52 weeks and 900 reports, a difference in PAI below 1.23 could not have "
         "been told from chance with any certainty: fewer than 80 of 100 such trials would have shown it. Counts that "
         "know the future as well, as no forecast can, come to a PAI of 12.50. The interval includes zero: the count "
         "map is what is used."
@@ -217,7 +216,7 @@ def test_the_power_is_that_of_the_challenger_that_the_text_speaks_of():
     b = replace(against("b", 3.0, 1.0, 5.0), detectable=3.0)
     found = verdict(a, b)
     assert (found.method, found.detectable) == ("b", 3.0)
-    assert "a difference in PAI below 3 could" in found.text
+    assert "a difference in PAI below 3.00 could" in found.text
     assert verdict(a, b, detectable=4.0).detectable == 4.0
 
 
@@ -228,3 +227,30 @@ def test_without_power_or_hindsight_nothing_is_said_of_them():
     assert (found.to_dict()["detectable"], found.to_dict()["hindsight"]) == (None, None)
     few = judge([], baseline="c", fraction=0.01, level=0.95, over="o", events=8, hindsight=3.0)
     assert few.hindsight == 3.0
+
+
+@given(
+    st.lists(ends, max_size=4),
+    st.sampled_from([None, 1.234]),
+    st.sampled_from([None, 12.5]),
+    st.integers(0, 99),
+)
+def test_the_text_is_its_parts_each_with_what_it_is_about(drawn, detectable, hindsight, events):
+    made = [against(f"m{i}", middle, low, high) for i, (low, middle, high) in enumerate(drawn)]
+    found = judge(
+        made, baseline="count_map", fraction=0.01, level=0.95, over="10 weeks", events=events,
+        detectable=detectable, hindsight=hindsight,
+    )  # fmt: skip
+    assert " ".join(text for _, text in found.parts) == found.text
+    assert [part["about"] for part in found.to_dict()["parts"]] == [about for about, _ in found.parts]
+    told = dict(found.parts)
+    assert len(told) == len(found.parts)
+    assert next(iter(told)) == "What came out"
+    if drawn and events >= 50:
+        assert "PAI" not in told["What came out"], "it is explained where it comes first"
+        assert told["How sure that is"].startswith("Its PAI (how many times as many as by chance) is ")
+        assert ("could not have been told" in told.get("What could not have been seen", "")) == bool(
+            detectable
+        )
+        assert ("12.50" in told.get("With the future known", "")) == bool(hindsight)
+        assert told["What follows"].endswith(" is what is used.")

@@ -217,9 +217,11 @@ def interval_chart(
     bottom = top + pitch * len(rows) + 2
     body = axis.draw(top - 4, bottom, unit)
     if reference is not None:
-        body += _upright(axis.at(reference), top - 15, bottom, reference_label, dash="4 3")
+        body += _upright(axis.at(reference), top - 10, bottom, dash="4 3")
+        body += [svg.text(0, top - 15, f"dashed: {reference_label}", size=12)] if reference_label else []
     if mark is not None:
-        body += _upright(axis.at(mark[0]), top - 15 - MARK, bottom, mark[1], dash="1.5 3.5")
+        body += _upright(axis.at(mark[0]), top - 10, bottom, dash="1.5 3.5")
+        body.append(svg.text(0, top - 15 - MARK, f"dotted: {mark[1]}", size=12))
     for i, row in enumerate(rows):
         y = top + pitch * i + 14
         body.append(_label_row(y))
@@ -228,13 +230,9 @@ def interval_chart(
     return svg.draw(body, width=WIDTH, height=bottom + 42, title=title, desc=desc)
 
 
-def _upright(x: float, top: float, bottom: float, said: str, *, dash: str) -> list[str]:
-    """A dashed line over all rows, with its name above it."""
-    anchor = "start" if x < WIDTH * 0.3 else "end" if x > WIDTH * 0.7 else "middle"
-    return [
-        svg.line(x, top + 5, x, bottom, "ink", 1.6, dash=dash),
-        svg.text(x, top, said, anchor=anchor, size=12),
-    ]
+def _upright(x: float, top: float, bottom: float, *, dash: str) -> list[str]:
+    """A dashed line over all rows. What it is stands above them to the left, where no line runs through the words."""
+    return [svg.line(x, top, x, bottom, "ink", 1.6, dash=dash)]
 
 
 def _label_row(baseline: float) -> str:
@@ -290,7 +288,8 @@ def bar_chart(
     bottom = top + pitch * len(rows)
     body = axis.draw(top, bottom, unit)
     if mark is not None:
-        body += _upright(axis.at(mark[0]), top - 8, bottom, mark[1], dash="1.5 3.5")
+        body += _upright(axis.at(mark[0]), top - 3, bottom, dash="1.5 3.5")
+        body.append(svg.text(0, top - 8, f"dotted: {mark[1]}", size=12))
     for i, row in enumerate(rows):
         y = top + pitch * i + 14
         body.append(_label_row(y))

@@ -178,6 +178,12 @@ class Choice:
         text = str(verdict["text"])
         return _SO.sub(".", text) if not self.followed else text
 
+    def told_parts(self, verdict: Result) -> list[tuple[str, str]]:
+        """The same in parts, each with what it is about; one about nothing where the verdict was stored without."""
+        stored = [(str(part["about"]), str(part["text"])) for part in verdict.get("parts") or ()]
+        parts = stored or [("", str(verdict["text"]))]
+        return parts if self.followed else [(about, _SO.sub(".", text)) for about, text in parts]
+
 
 def choice_of(evidence: Evidence) -> Choice:
     """The choice behind the plan; behind the forecast where there is no plan, and the verdict's where there is none."""

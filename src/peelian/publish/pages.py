@@ -77,6 +77,12 @@ def render(template: str, **data: Any) -> str:
         A word in it is never published (see `peelian.publish.wording`).
     """
     css, policy = _style()
-    defaults: dict[str, Any] = {"demonstration": False, "public": False, "notes": (), "about": "this trial"}
+    defaults: dict[str, Any] = {
+        "demonstration": False,
+        "public": False,
+        "notes": (),
+        "said": (),
+        "about": "this trial",
+    }
     page = _environment().get_template(template).render(**{**defaults, **data}, css=css, csp=policy)
     return check_page(re.sub(r"\n\s*\n+", "\n", page).strip() + "\n")

@@ -141,7 +141,8 @@ def trial_page(trial: Result, *, demonstration: bool = False) -> str:
             f"reports, {plural(trial.get('cells') or 0, 'place')}. No method saw the period that it was tried on."
         ),
         headline=verdict["headline"],
-        lines=[verdict["text"]],
+        lines=[],
+        said=verdict["parts"],
         notes=trial_notes(trial),
         parts=_trial_parts(trial),
         limits=[
@@ -218,7 +219,7 @@ def forecast_page(
     lines = [f"Method: {sources.label(method_title(None, used))}" + (f" ({why})." if why else ".")]
     choice = choice_made(used, None, verdict, suspension=forecast.get("suspension"))
     said = verdict_words({"verdict": verdict, "methods": ()} if verdict else None, choice)
-    lines += [line for line in (said["by_hand"], said["text"]) if line]
+    lines += [said["by_hand"]] if said["by_hand"] else []
     return render(
         "result.html",
         demonstration=demonstration,
@@ -229,6 +230,7 @@ def forecast_page(
             f"the sum: {interval(low, high)})"
         ),
         lines=lines,
+        said=said["parts"],
         notes=[str(note) for note in forecast.get("notes") or ()],
         about="this forecast",
         parts=[expected_map(surface, kind=kind, areas=areas), _highest(surface, forecast.get("why") or ())],

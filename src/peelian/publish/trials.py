@@ -44,8 +44,8 @@ HEADLINES = {
 }
 
 
-def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[str, str]:
-    """The verdict as ``status``, ``headline``, ``text`` and ``by_hand``; honest where no trial was run.
+def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[str, Any]:
+    """The verdict as ``status``, ``headline``, ``text``, ``parts`` of it and ``by_hand``; honest without a trial.
 
     Parameters
     ----------
@@ -62,7 +62,10 @@ def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[st
             "past reports."
         )
         headline = choice.headline or "This forecast has not been tried"
-        return {"status": "not tried", "headline": headline, "text": text, "by_hand": choice.sentence}
+        return {
+            "status": "not tried", "headline": headline, "text": text, "parts": [("", text)],
+            "by_hand": choice.sentence,
+        }  # fmt: skip
     verdict = trial["verdict"]
     status = str(verdict["status"])
     title = method_title(trial, str(verdict["method"]))
@@ -73,6 +76,7 @@ def verdict_words(trial: Result | None, choice: Choice | None = None) -> dict[st
         "status": status,
         "headline": choice.headline or headline,
         "text": choice.told_text(verdict),
+        "parts": choice.told_parts(verdict),
         "by_hand": choice.sentence,
     }
 
@@ -255,7 +259,10 @@ def difference_figure(trial: Result, *, used: str = "", brief: bool = False) -> 
         )
     least = trial["verdict"].get("detectable")
     if least is not None and not brief:
-        note += f" A difference under about {number(least)} could not have been shown with any certainty by this trial."
+        note += (
+            f" A difference under about {number(least, digits=2)} could not have been shown with any certainty by this "
+            "trial."
+        )
     return chart_with_table(drawing, table, caption=title, note=note)
 
 
@@ -273,7 +280,7 @@ def _difference_table(trial: Result, methods: list[Result], rows: list[Bar], roo
             row.label,
             number(row.value) if row.value is not None else row.note,
             interval(row.low, row.high) if row.low is not None else "none",
-            number(m["detectable"]) if m.get("detectable") is not None else "",
+            number(m["detectable"], digits=2) if m.get("detectable") is not None else "",
         ]
         for m, row in zip(methods, rows, strict=True)
     ]

@@ -84,7 +84,10 @@ def power_text(
     """
     if not np.isfinite(detectable):
         return ""
+    shown = (
+        f"{detectable:.2f}" if metric == "PAI" else f"{detectable:.2g}"
+    )  # with the decimals of a PAI in a verdict
     return (
-        f"With {over} and {events:,} reports, a difference in {metric} below {detectable:.2g} could not have been told "
+        f"With {over} and {events:,} reports, a difference in {metric} below {shown} could not have been told "
         f"from chance with any certainty: fewer than {100 * power:.0f} of 100 such trials would have shown it."
     )

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,12 @@ SMALLEST = 1e-6
 """A difference below this share of counting's PAI is rounding, not a difference."""
 
 Status: TypeAlias = Literal["better", "no better", "worse"]
+
+
+Parts: TypeAlias = tuple[tuple[str, str], ...]
+CAME_OUT, SURE, FOLLOWS = "What came out", "How sure that is", "What follows"
+UNSEEN, KNOWN = "What could not have been seen", "With the future known"
+"""What the parts of a verdict's text are about."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Verdict:
     method : str
         Name of the method to use.
     text : str
-        Why, in words and numbers.
+        Why, in words and numbers: the `parts` one after the other.
     metric : str
     fraction : float
         Share of the area at which it was measured.
@@ -89,6 +95,8 @@ class Verdict:
         Smallest difference that the trial could have shown; not a number where that is not known.
     hindsight : float
         The metric of counts that know the future as well; not a number where it was not taken.
+    parts : tuple of (str, str)
+        The text in parts, each with what it is about.
     """
 
     status: Status
@@ -102,8 +110,9 @@ class Verdict:
     level: float
     detectable: float = np.nan
     hindsight: float = np.nan
+    parts: tuple[tuple[str, str], ...] = ()
 
-    def to_dict(self) -> dict[str, str | float | None]:
+    def to_dict(self) -> dict[str, Any]:
         """As JSON has it: what is no finite number is None."""
         return {
             "status": self.status,
@@ -115,6 +124,7 @@ class Verdict:
             "level": self.level,
             "detectable": float(self.detectable) if np.isfinite(self.detectable) else None,
             "hindsight": float(self.hindsight) if np.isfinite(self.hindsight) else None,
+            "parts": [{"about": about, "text": text} for about, text in self.parts],
         }
 
 
@@ -173,8 +183,9 @@ def judge(
     def settled(text: str) -> Verdict:
         nothing = (np.nan, np.nan, np.nan)
         return Verdict(
-            "no better", baseline, text, "pai", fraction, *nothing, level, _or_nan(detectable), known
-        )
+            "no better", baseline, text, "pai", fraction, *nothing, level, _or_nan(detectable), known,
+            ((CAME_OUT, text),),
+        )  # fmt: skip
 
     if not comparisons:
         return settled(f"Nothing but {counting} was tried over {over}: {counting} is what is used.")
@@ -186,12 +197,13 @@ def judge(
     status, told = _found(comparisons)
     d = told.difference
     shown = told.detectable if detectable is None else detectable
-    text = _text(
+    parts = _parts(
         told, status, len(comparisons), fraction=fraction, level=level, over=over, counting=counting,
         beside=_beside(shown, known, over=over, events=events),
     )  # fmt: skip
+    text = " ".join(said for _, said in parts)
     method = told.name if status == "better" else baseline
-    return Verdict(status, method, text, "pai", fraction, d.value, d.low, d.high, level, shown, known)
+    return Verdict(status, method, text, "pai", fraction, d.value, d.low, d.high, level, shown, known, parts)
 
 
 def _found(comparisons: Sequence[Comparison]) -> tuple[Status, Comparison]:
@@ -212,18 +224,18 @@ def _lowered(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
-def _beside(detectable: float, hindsight: float, *, over: str, events: int) -> str:
-    """What is said beside the numbers, a space at the end of each sentence."""
+def _beside(detectable: float, hindsight: float, *, over: str, events: int) -> Parts:
+    """What is said beside the numbers."""
     power = power_text(detectable, over=over.partition(",")[0], events=events)
     room = (
         f"Counts that know the future as well, as no forecast can, come to a PAI of {hindsight:.2f}."
         if np.isfinite(hindsight)
         else ""
     )
-    return "".join(f"{sentence} " for sentence in (power, room) if sentence)
+    return tuple(part for part in ((UNSEEN, power), (KNOWN, room)) if part[1])
 
 
-def _text(
+def _parts(
     told: Comparison,
     status: Status,
     k: int,
@@ -232,29 +244,29 @@ def _text(
     level: float,
     over: str,
     counting: str,
-    beside: str,
-) -> str:
+    beside: Parts,
+) -> Parts:
     d = told.difference
     title = _lowered(told.title)
-    chosen_by = "whose interval has the highest lower end" if status == "better" else "with the highest PAI"
+    chosen_by = "whose interval has the highest lower end" if status == "better" else "with the most"
     which = title if k == 1 else f"{title} (of the {k} methods tried against {counting}, the one {chosen_by})"
     held = (
         f"Over {over}, {100 * told.held:.1f} of every 100 reported incidents were in the {100 * fraction:.3g} % of the "
-        f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of {counting}. "
+        f"area that {which} ranked highest; {100 * told.baseline_held:.1f} were in that of {counting}."
     )
     used = f"{counting} is what is used."
     if not (np.isfinite(d.low) and np.isfinite(d.high)):
-        return held + f"That is too little data to tell whether it is better: {used}"
+        return (CAME_OUT, held), (SURE, f"That is too little data to tell whether it is better: {used}")
     among = "" if k == 1 else f" for all {k} at once"
     numbers = (
-        f"Its PAI is {told.value:.2f} against {told.baseline:.2f}, a difference of {d.value:+.2f} "
-        f"({100 * level:g} % interval{among}: {d.low:+.2f} to {d.high:+.2f}). "
+        f"Its PAI (how many times as many as by chance) is {told.value:.2f} against {told.baseline:.2f}, a difference "
+        f"of {d.value:+.2f} ({100 * level:g} % interval{among}: {d.low:+.2f} to {d.high:+.2f})."
     )
     ends: dict[Status, str] = {
         "better": f"The whole interval is above zero: {title} is what is used.",
         "worse": f"The whole interval is below zero: {used}",
         "no better": f"That does not show it to be better: {used}",
     }
-    if status == "no better" and d.low <= 0 <= d.high:
-        return held + numbers + beside + f"The interval includes zero: {used}"
-    return held + numbers + beside + ends[status]
+    includes = status == "no better" and d.low <= 0 <= d.high
+    end = f"The interval includes zero: {used}" if includes else ends[status]
+    return (CAME_OUT, held), (SURE, numbers), *beside, (FOLLOWS, end)
