@@ -199,6 +199,20 @@ def test_a_forecast_shows_what_was_noted_of_it(town, page_checks):
     assert "Mind this about this forecast: Late reports." in said
 
 
+def test_a_forecast_stands_beside_what_was_reported_before_it(town, page_checks):
+    recent = [{"start": f"2017-11-{d:02}", "reported": n} for d, n in ((6, 51), (13, 1062), (20, 0))]
+    given = {"category": "theft", "recent": recent, "fitted": {"frequency": "1w"}}
+    said = text_of(page_checks(forecast_page(given, town["surface"])))
+    assert (
+        "For comparison, what was reported in the last 3 weeks before it: 51, 1,062, 0; 371 on average."
+        in said
+    )
+    alone = text_of(page_checks(forecast_page({**given, "recent": recent[:1]}, town["surface"])))
+    assert "what was reported in the last period before it: 51." in alone
+    stored = text_of(page_checks(forecast_page({"category": "theft"}, town["surface"])))
+    assert "For comparison" not in stored, "one that was stored before there was such a thing"
+
+
 def test_a_trial_says_what_methods_were_given(town, page_checks):
     learned = {"companions": {"theft": 12, "robbery": 7}, "features": {"population": ["Red", "Blue"]}}
     said = text_of(page_checks(trial_page({**town["trial"], "learned_from": learned})))

@@ -12,7 +12,7 @@ from peelian.errors import ConfigError, NotEnoughDataError, UsageError
 from peelian.methods import CountMap
 from peelian.workspace import Workspace
 from peelian.workspace.audit import audit
-from peelian.workspace.forecast import counts_behind, forecast, load_surface
+from peelian.workspace.forecast import _since, counts_behind, forecast, load_surface
 from peelian.workspace.history import history
 from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.plan import plan, rebuild_plan
@@ -44,6 +44,35 @@ def test_a_stored_surface_is_what_was_forecast(acting: Opener) -> None:
     again = CountMap().fit(counts_behind(workspace, run)).predict(load_surface(workspace, run).period)
     assert np.array_equal(load_surface(workspace, run).mean, again.mean)
     assert workspace.result(run)["why_this_method"] == "no trial with these settings yet: plain counting"
+
+
+def test_a_forecast_tells_what_was_reported_before_it(acting: Opener) -> None:
+    workspace = acting()
+    done = forecast(workspace, "burglary")
+    weekly = workspace.table(done.run, "weekly").tail(8)
+    assert done.result["recent"] == weekly.to_dict(orient="records")
+    assert len(done.result["recent"]) == 8
+    said = ", ".join(str(n) for n in weekly["reported"])
+    page = workspace.page(done.run, "forecast.html").read_text(encoding="utf-8")
+    assert f"what was reported in the last 8 weeks before it: {said};" in page
+    assert done.result["low"] < weekly["reported"].mean() < done.result["high"]
+
+
+def test_a_forecast_says_when_its_trial_ended_a_while_ago(acting: Opener) -> None:
+    workspace = acting()
+    known = history(workspace, "burglary", beside=False).periods
+    for n in (8, 9):
+        verdict = {"method": "kernel_density", "tried_to": str(known.edges[-1 - n])}
+        said = _since(verdict, known)
+        assert bool(said) == (n > 8)
+    assert said == [
+        (
+            "The trial behind the verdict ended 9 weeks before the last records used here; peelian drift watches the "
+            "method on what came in since."
+        )
+    ]
+    assert "peelian trial" in _since({**verdict, "method": "decayed_counts"}, known)[0]
+    assert _since(None, known) == []
 
 
 def test_a_plan_can_be_built_again(acting: Opener) -> None:

@@ -163,6 +163,8 @@ def _less(method: dict[str, Any], baseline: str) -> str:
 
 def forecast(result: dict[str, Any], page: Path) -> str:
     """After ``forecast``."""
+    from peelian.publish.results import recent_words
+
     period = result["period"]
     return "\n".join(
         [
@@ -171,7 +173,9 @@ def forecast(result: dict[str, Any], page: Path) -> str:
                 f"{period['end']} ({result['low']} to {result['high']}, {result['level']:.0%}) "
                 f"in {_n(result['cells'], 'cell')}"
             ),
+            *(_wrap(line) for line in recent_words(result)),
             _wrap(f"method: {result['method']} ({result['why_this_method']})"),
+            *(_wrap("note: " + note) for note in result["notes"]),
             f"page: {page}",
             "next: peelian plan",
         ]

@@ -24,11 +24,12 @@ from peelian.publish.pages import render
 from peelian.publish.scores import scores_tables
 from peelian.publish.trials import trial_figures, trial_notes, verdict_words
 from peelian.publish.words import day, interval, listing, number, percent, period, plural, spread
+from peelian.trials.trial import periods_named
 
 if TYPE_CHECKING:
     from peelian.places import Areas
 
-__all__ = ["audit_page", "forecast_page", "quality_page", "trial_page"]
+__all__ = ["audit_page", "forecast_page", "quality_page", "recent_words", "trial_page"]
 
 Result = Mapping[str, Any]
 LEVEL = 0.9  # of the intervals in `Surface.frame`
@@ -217,6 +218,7 @@ def forecast_page(
     verdict = forecast.get("verdict")
     used, why = str(forecast.get("method") or surface.method), str(forecast.get("why_this_method") or "")
     lines = [f"Method: {sources.label(method_title(None, used))}" + (f" ({why})." if why else ".")]
+    lines += recent_words(forecast)
     choice = choice_made(used, None, verdict, suspension=forecast.get("suspension"))
     said = verdict_words({"verdict": verdict, "methods": ()} if verdict else None, choice)
     lines += [said["by_hand"]] if said["by_hand"] else []
@@ -240,6 +242,17 @@ def forecast_page(
         ],
         origin=origin_words(forecast.get("origin")),
     )
+
+
+def recent_words(forecast: Result) -> list[str]:
+    """What was reported in the last periods before a forecast, in a sentence; none where it was stored without."""
+    counts = [int(row["reported"]) for row in forecast.get("recent") or ()]
+    if not counts:
+        return []
+    known = periods_named(str((forecast.get("fitted") or {}).get("frequency")))
+    told = f"in the last {number(len(counts))} {known}" if len(counts) > 1 else "in the last period"
+    mean = f"; {number(sum(counts) / len(counts))} on average" if len(counts) > 1 else ""
+    return [f"For comparison, what was reported {told} before it: {', '.join(map(number, counts))}{mean}."]
 
 
 def _highest(surface: Surface, why: Sequence[Result]) -> Markup:

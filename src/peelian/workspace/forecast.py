@@ -11,12 +11,16 @@ from peelian.errors import NotEnoughDataError, PeelianError
 from peelian.methods import CountMap, Method, Surface, method_by_name
 from peelian.places import Counts, Grid, Period, Periods
 from peelian.publish import reported_by_area
+from peelian.trials.trial import periods_named
 from peelian.workspace.history import gap_of, history, learned_from, training_incidents
 from peelian.workspace.suspension import counts_only, suspension_of
 from peelian.workspace.trial import decides
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["forecast", "load_surface"]
+
+RECENT = 8
+"""Periods before a forecast whose reports are told with it, and after which a trial has ended a while ago."""
 
 EXPLAINED = 25
 """Places, those with the most expected reports, of which is stored what made their number."""
@@ -36,6 +40,7 @@ def chosen_method(workspace: Workspace, category: str, frequency: str) -> tuple[
             counting = [m["name"] for m in found["methods"] if m["counting"]]
             return str(verdict["method"]), {
                 "trial": row["id"], **verdict, "baseline": found["baseline"], "counting": counting,
+                "tried_to": found["to"],
             }  # fmt: skip
     return CountMap.name, None
 
@@ -83,8 +88,12 @@ def forecast(
             "gap": gap,
             "delay": delay,
             "learned_from": learned_from(workspace, counts),
+            "recent": _recent(counts),
             "why": _why(terms),
-            "notes": [] if delay is None else [f"The gap of {gap} was measured. {delay['text']}"],
+            "notes": [
+                *([] if delay is None else [f"The gap of {gap} was measured. {delay['text']}"]),
+                *_since(verdict, counts.periods),
+            ],
             "origin": workspace.origin(),
         }
         page = forecast_page(
@@ -129,6 +138,29 @@ def _known(counts: Counts, gap: int) -> tuple[Counts, Period]:
         msg = f"[forecast] gap = {gap} leaves nothing of the {len(counts.periods)} periods that are stored"
         raise NotEnoughDataError(msg, hint="set a smaller gap in peelian.toml, or import more records")
     return counts[: len(counts.periods) - gap], target
+
+
+def _recent(counts: Counts) -> list[dict[str, Any]]:
+    """Reports of the last periods that were learned from, the latest last: what the expected total is to be read by."""
+    last = counts.last(RECENT)
+    starts = last.periods.edges[:-1]
+    return [{"start": str(day), "reported": int(n)} for day, n in zip(starts, last.by_period, strict=True)]
+
+
+def _since(verdict: dict[str, Any] | None, known: Periods) -> list[str]:
+    """That the trial ended a while ago, where it did."""
+    if verdict is None:
+        return []
+    n = int((known.edges >= np.datetime64(verdict["tried_to"])).sum()) - 1
+    if n <= RECENT:
+        return []
+    watched = (
+        "peelian trial tries the methods anew on what came in since"
+        if counts_only(str(verdict["method"]))
+        else "peelian drift watches the method on what came in since"
+    )
+    named = periods_named(str(known.frequency))
+    return [f"The trial behind the verdict ended {n} {named} before the last records used here; {watched}."]
 
 
 def _terms(fitted: Method, surface: Surface) -> pd.DataFrame:
