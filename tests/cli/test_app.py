@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from peelian.cli import main
+from .conftest import run
 
 CSV = """ts,type,x_m,y_m,suspect_name
 2024-01-05 10:00,Burglary,491000,5458000,A
@@ -21,18 +21,6 @@ nonsense,Robbery,492000,5459000,D
 2024-02-07 23:30,Robbery,9999999999,5459000,F
 """
 MAP = "occurred_from=ts,x=x_m,y=y_m,category=type"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command."""
-    code = 0
-    try:
-        main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return code, out, err
 
 
 @pytest.fixture

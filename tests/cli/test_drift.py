@@ -10,23 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peelian.cli import main, render
+from peelian.cli import render
+
+from .conftest import run
 
 MAP = "occurred_from=ts,x=x,y=y,category=kind"
 WHY = "The reports moved with the new shopping street, which the map has learned by now."
 CELL = 150.0
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command."""
-    code = 0
-    try:
-        main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return code, out, err
 
 
 def as_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:

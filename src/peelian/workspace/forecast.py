@@ -30,7 +30,8 @@ def chosen_method(workspace: Workspace, category: str, frequency: str) -> tuple[
     """The method of the category's last verdict and that verdict; plain counting when there was no such trial.
 
     A verdict is about what was tried: only a trial of the same period with the configured share of the area, gap,
-    methods and at least the configured number of origins counts (`peelian.workspace.trial.decides`). Others explore.
+    methods and number of origins counts, and of equal ones the first (`peelian.workspace.trial.decides`). Others
+    explore.
     Where no method is better, the verdict names the best of those that count.
     """
     for row in reversed(workspace.runs("trial", category=category)):
