@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peelian.publish import audit_page, forecast_page, quality_page, trial_page
@@ -197,6 +199,13 @@ def test_a_forecast_shows_what_was_noted_of_it(town, page_checks):
         page_checks(forecast_page({"category": "theft", "notes": ["Late reports."]}, town["surface"]))
     )
     assert "Mind this about this forecast: Late reports." in said
+
+
+def test_one_report_is_not_told_as_many(town, page_checks):
+    surface = replace(town["surface"], mean=town["surface"].mean / town["surface"].mean.sum())
+    said = text_of(page_checks(forecast_page({"category": "theft"}, surface)))
+    assert "1 report is expected in the whole area" in said
+    assert ", 1 report, " in text_of(page_checks(trial_page({**town["trial"], "events": 1})))
 
 
 def test_a_forecast_stands_beside_what_was_reported_before_it(town, page_checks):

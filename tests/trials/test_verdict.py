@@ -163,6 +163,11 @@ def test_few_reports_tell_nothing():
         )
         assert found.status == status
     assert np.isnan(judge([clear], baseline="c", fraction=0.01, level=0.95, over="o", events=8).difference)
+    one, eight = (
+        judge([clear], baseline="c", fraction=0.01, level=0.95, over="o", events=n).text for n in (1, 8)
+    )
+    assert "there was 1 report, fewer" in one
+    assert "there were 8 reports, fewer" in eight
 
 
 def test_the_best_of_the_counting_methods_is_the_one_to_beat():

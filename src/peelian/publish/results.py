@@ -138,8 +138,9 @@ def trial_page(trial: Result, *, demonstration: bool = False) -> str:
         demonstration=demonstration,
         heading=f"Trial of the methods: {kind}",
         sub=(
-            f"{plural(trial['origins'], 'past period')} from {day(trial.get('from'))}, {number(trial.get('events'))} "
-            f"reports, {plural(trial.get('cells') or 0, 'place')}. No method saw the period that it was tried on."
+            f"{plural(trial['origins'], 'past period')} from {day(trial.get('from'))}, "
+            f"{plural(trial.get('events') or 0, 'report')}, {plural(trial.get('cells') or 0, 'place')}. No "
+            "method saw the period that it was tried on."
         ),
         headline=verdict["headline"],
         lines=[],
@@ -228,8 +229,8 @@ def forecast_page(
         heading=f"Forecast of {kind} reports, {period(surface.period)}",
         sub="How many reports are expected where. It is a statement about reports, not about those who live there.",
         headline=(
-            f"{number(float(surface.mean.sum()), digits=0)} reports are expected in the whole area ({spread(level)} of "
-            f"the sum: {interval(low, high)})"
+            f"{plural(round(float(surface.mean.sum())), 'report is', 'reports are')} expected in the whole area "
+            f"({spread(level)} of the sum: {interval(low, high)})"
         ),
         lines=lines,
         said=said["parts"],

@@ -190,8 +190,9 @@ def judge(
     if not comparisons:
         return settled(f"Nothing but {counting} was tried over {over}: {counting} is what is used.")
     if events < FEWEST_EVENTS:
+        few = "was 1 report" if events == 1 else f"were {events} reports"
         return settled(
-            f"Over {over} there were {events} reports, fewer than the {FEWEST_EVENTS} that it takes to tell methods "
+            f"Over {over} there {few}, fewer than the {FEWEST_EVENTS} that it takes to tell methods "
             f"apart: {counting} is what is used."
         )
     status, told = _found(comparisons)
