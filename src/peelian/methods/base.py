@@ -364,7 +364,7 @@ def window_of(counts: Counts, window: str | None) -> Counts:
             f"0 incidents were reported in the last {len(found.periods)} periods, {found.periods.start} "
             f"up to {found.periods.end}; expected at least one to learn from"
         )
-        raise NotEnoughDataError(msg, hint="use a longer window, such as 3y, or another category")
+        raise NotEnoughDataError(msg, hint="choose another category, or import later records of this one")
     return found
 
 

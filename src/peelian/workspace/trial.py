@@ -22,6 +22,7 @@ from peelian.places.periods import as_day
 from peelian.publish import trial_page
 from peelian.trials import Trial, run_trial
 from peelian.trials.rolling import default_executor
+from peelian.units import area_text
 from peelian.workspace.config import Forecast
 from peelian.workspace.grids import grid_table
 from peelian.workspace.history import gap_of, history, learned_from
@@ -216,10 +217,10 @@ def _check_areas(counts: Counts, areas: Sequence[float]) -> None:
     for area in areas:
         if not cell * (1 - 1e-9) <= area <= total * (1 + 1e-9):
             msg = (
-                f"an area of {area:.4g} km2 was given; expected at least one cell of {cell:.4g} km2, and at most the "
-                f"whole study area of {total:.4g} km2"
+                f"an area of {area_text(area)} was given; expected at least one cell of {area_text(cell)}, and at most "
+                f"the whole study area of {area_text(total)}"
             )
-            raise UsageError(msg, hint=f"--area '{cell:.4g} km2', or --fraction 0.01")
+            raise UsageError(msg, hint=f"--area '{area_text(cell)}', or --fraction 0.01")
 
 
 def _all_from(counts: Counts, gap: int, first: str | None, last: str | None) -> int | None:
