@@ -95,14 +95,14 @@ def main() -> None:
         return float(100 * np.abs(found[np.ix_(rows, columns)] - exact).max() / exact.max())
 
     print(f"ours: {seconds:.3f} s, largest error {error(image):.4f} % of the peak")
-    rows = []
+    figures = []
     for name, work in peers.items():
         peer, found = timed(work, x, y)
         print(
             f"{name}: {peer:.3f} s, largest error {error(found):.4f} % of the peak; "
             f"ratio peer / ours {peer / seconds:.2f}"
         )
-        rows.append(
+        figures.append(
             {
                 "work": f"kernel density, {N:,} points, {SIDE} x {SIDE} nodes",
                 "ours": f"{seconds:.3f} s",
@@ -111,7 +111,7 @@ def main() -> None:
                 "note": f"largest error, % of the peak: ours {error(image):.4f}, the peer's {error(found):.4f}",
             }
         )
-    keep("kernel_density", {"rows": rows})
+    keep("kernel_density", {"rows": figures})
 
 
 if __name__ == "__main__":
