@@ -210,34 +210,35 @@ def test_an_area_is_read_as_people_write_it(town: Path, capsys: pytest.CaptureFi
     assert found["areas_km2"] == pytest.approx([0.647497, 2.0], rel=1e-5)
 
 
-def start(town: Path, *more: str) -> subprocess.Popen[str]:
-    """The command as a process of its own, with a group of its own as in a terminal."""
-    command = [
-        sys.executable,
-        "-m",
-        "peelian",
-        "trial",
-        "-c",
-        "theft",
-        "--workspace",
-        str(town),
-        "--method",
-        "all",
-    ]
-    return subprocess.Popen(
-        [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+STOPPING = """
+import os, signal
+import peelian.trials.rolling as rolling
+from peelian.cli import main
+
+save, left = rolling._save, [{after}]
+
+def stop(*given):
+    save(*given)
+    left[0] -= 1
+    if left[0] == 0:
+        os.killpg(0, signal.{sent})
+
+rolling._save = stop
+main({command!r})
+"""
+
+
+def stopped(town: Path, sent: str, *more: str, after: int = 3) -> tuple[subprocess.Popen[str], str, str]:
+    """A trial with a process group of its own, as in a terminal, that gets a signal when it has kept so many pieces."""
+    command = ["trial", "-c", "theft", "--workspace", str(town), *more]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPING.format(after=after, sent=sent, command=command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-
-
-def wait_for_some(town: Path, process: subprocess.Popen[str]) -> int:
-    """Wait until something was kept; how much."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        n = len(list((town / "cache").rglob("*.npz")))
-        if n:
-            return n
-        time.sleep(0.01)
-    pytest.fail(f"nothing was kept: {process.communicate()}")
+    return process, *process.communicate(timeout=120)
 
 
 def nobody_is_left(group: int) -> bool:
@@ -259,10 +260,8 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     """Of small cells there are so many that the work is done by several processes, which the signal reaches too."""
     config = town / "peelian.toml"
     config.write_text(config.read_text().replace("cell = 250.0", f"cell = {cell}.0"))
-    process = start(town)
-    wait_for_some(town, process)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    methods = ("--method", "kernel_mixture" if cell == "250" else "all")
+    process, out, err = stopped(town, "SIGINT", *methods)
     assert (process.returncode, out) == (130, ""), err
     assert "Traceback" not in err
     told = err.strip().splitlines()[-1]
@@ -272,7 +271,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     assert not list((town / "runs").glob("trial-*"))
     assert nobody_is_left(process.pid)
     if cell == "250":
-        found = result(capsys, "trial", "-c", "theft", "--workspace", town, "--method", "all")
+        found = result(capsys, "trial", "-c", "theft", "--workspace", town, *methods)
         assert found["origins"] == 20
         assert not list((town / "cache").rglob("*.npz")), (
             "what was kept is removed when it is no longer needed"
@@ -280,20 +279,14 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
 
 
 def test_what_a_killed_trial_had_finished_is_used(town: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    process = start(town, "--jobs", "1")
-    wait_for_some(town, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    assert (
+        stopped(town, "SIGKILL", "--jobs", "1", "--method", "kernel_mixture")[0].returncode == -signal.SIGKILL
+    )
     before = {path: path.stat().st_mtime_ns for path in (town / "cache").rglob("*.npz")}
-    again = start(town, "--jobs", "1")
-    end = time.monotonic() + 120
-    while again.poll() is None and time.monotonic() < end:
-        now = set((town / "cache").rglob("*.npz"))
-        if len(now) > len(before):
-            break
-        time.sleep(0.01)
-    os.killpg(again.pid, signal.SIGINT)
-    again.communicate(timeout=120)
+    assert len(before) == 3
+    again, _, err = stopped(town, "SIGINT", "--jobs", "1", "--method", "kernel_mixture", after=2)
+    assert again.returncode == 130, err
+    assert len(list((town / "cache").rglob("*.npz"))) == 5
     assert {path: path.stat().st_mtime_ns for path in before} == before, "nothing was made a second time"
     assert run(capsys, "ledger", "verify", "--workspace", town)[0] == 0
 

@@ -108,6 +108,7 @@ def test_the_public_names_of_the_room() -> None:
         "choose_crs",
         "count_incidents",
         "count_table",
+        "distance_to",
         "metres_per_unit",
         "population_by_cell",
         "projected",
