@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from peelian.cli import render
+from peelian.cli import ledger, render
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
-from peelian.cli.report import Bar, Stopped
+from peelian.cli.report import Bar, Stopped, show
 from peelian.errors import CheckError, UsageError
 
 __all__ = ["app"]
@@ -26,10 +25,7 @@ app = typer.Typer(
     ),
     epilog="Start with: peelian demo",
 )
-ledger_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Check and read the append-only ledger."
-)
-app.add_typer(ledger_app, name="ledger")
+app.add_typer(ledger.app, name="ledger")
 
 HERE = Path()
 
@@ -49,10 +45,6 @@ def root(
     ] = False,
 ) -> None:
     """Options before the command."""
-
-
-def _show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
-    typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
 
 
 @app.command("init")
@@ -96,7 +88,7 @@ def init_(
         area_name=area_name,
         population=groups,
     )
-    _show(done.to_dict(), render.made(folder, done.result), as_json=as_json)
+    show(done.to_dict(), render.made(folder, done.result), as_json=as_json)
 
 
 @app.command("import")
@@ -130,7 +122,7 @@ def import_(
         done = import_records(
             opened, file, source=source, mapping=fields, source_crs=source_crs, date_order=date_order
         )
-    _show(done.to_dict(), render.imported(done.result), as_json=as_json)
+    show(done.to_dict(), render.imported(done.result), as_json=as_json)
 
 
 @app.command()
@@ -142,7 +134,7 @@ def quality(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         done = check(opened)
-    _show(done.to_dict(), render.quality(done.result, opened.page(done.run, "quality.html")), as_json=as_json)
+    show(done.to_dict(), render.quality(done.result, opened.page(done.run, "quality.html")), as_json=as_json)
 
 
 @app.command()
@@ -205,7 +197,7 @@ def trial(
             "command again to go on from there"
         )
         raise Stopped(said) from None
-    _show(done.to_dict(), render.trial(done.result, opened.page(done.run, "trial.html")), as_json=as_json)
+    show(done.to_dict(), render.trial(done.result, opened.page(done.run, "trial.html")), as_json=as_json)
 
 
 @app.command()
@@ -228,7 +220,7 @@ def forecast(
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, category, period=period, method=method, until=until)
     page = opened.page(done.run, "forecast.html")
-    _show(done.to_dict(), render.forecast(done.result, page), as_json=as_json)
+    show(done.to_dict(), render.forecast(done.result, page), as_json=as_json)
 
 
 @app.command()
@@ -247,7 +239,7 @@ def drift(
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, category, period=period)
     page = opened.page(done.run, "drift.html") if done.run else None
-    _show(done.to_dict() | {"run": done.run or None}, render.drift(done.result, page), as_json=as_json)
+    show(done.to_dict() | {"run": done.run or None}, render.drift(done.result, page), as_json=as_json)
 
 
 @app.command()
@@ -265,7 +257,7 @@ def suspend(
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, category, reason=read_reason(reason, to="suspend"))
-    _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
+    show(done.to_dict(), render.suspended(done.result), as_json=as_json)
 
 
 @app.command()
@@ -283,7 +275,7 @@ def lift(
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, category, reason=read_reason(reason, to="lift"))
-    _show(done.to_dict(), render.suspended(done.result), as_json=as_json)
+    show(done.to_dict(), render.suspended(done.result), as_json=as_json)
 
 
 @app.command()
@@ -317,7 +309,7 @@ def plan(
             hours_per_place=hours_per_place,
             cap_per_area=cap_per_area,
         )
-    _show(done.to_dict(), render.plan(done.run, done.result), as_json=as_json)
+    show(done.to_dict(), render.plan(done.run, done.result), as_json=as_json)
 
 
 @app.command()
@@ -334,7 +326,7 @@ def audit(
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, plan=plan)
-    _show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
+    show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
     if done.result.get("passes") is False:
         raise typer.Exit(CheckError.exit_code)
 
@@ -377,7 +369,7 @@ def decide(
             add=add or (),
             dissent=dissent,
         )
-    _show(done.to_dict(), render.decided(done.result), as_json=as_json)
+    show(done.to_dict(), render.decided(done.result), as_json=as_json)
 
 
 @app.command()
@@ -395,7 +387,7 @@ def publish(
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, plan=plan)
     text = render.published(opened.folder / "public" / "index.html", opened.page(done.run, "bulletin.html"))
-    _show(done.to_dict(), text, as_json=as_json)
+    show(done.to_dict(), text, as_json=as_json)
 
 
 @app.command()
@@ -405,7 +397,7 @@ def status(workspace: Where = HERE, role: As = None, as_json: AsJson = False) ->
     from peelian.workspace.workspace import Workspace
 
     found = look(Workspace(workspace, role=role))
-    _show(found, render.status(found), as_json=as_json)
+    show(found, render.status(found), as_json=as_json)
 
 
 @app.command()
@@ -421,30 +413,4 @@ def demo(
 
     with Bar() as bar:
         done = run_demo(workspace, progress=bar)
-    _show(done.to_dict(), render.demo(done.to_dict()), as_json=as_json)
-
-
-@ledger_app.command("verify")
-def ledger_verify(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -> None:
-    """Recompute every hash from the bytes on disk, and say what was changed if anything was."""
-    from peelian.workspace.ledger import verify_ledger
-    from peelian.workspace.workspace import Workspace
-
-    with Bar(quiet=as_json) as bar:
-        found = verify_ledger(Workspace(workspace, role=role, progress=bar))
-    _show(found, render.verified(found), as_json=as_json)
-
-
-@ledger_app.command("show")
-def ledger_show(
-    workspace: Where = HERE,
-    last: Annotated[int, typer.Option(help="How many of the latest entries.", min=1)] = 20,
-    role: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the latest entries."""
-    from peelian.workspace.ledger import entries
-    from peelian.workspace.workspace import Workspace
-
-    found = entries(Workspace(workspace, role=role), last=last)
-    _show({"entries": found}, render.entries(found), as_json=as_json)
+    show(done.to_dict(), render.demo(done.to_dict()), as_json=as_json)

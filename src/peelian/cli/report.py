@@ -6,14 +6,14 @@ import json
 import re
 import sys
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from peelian.errors import PeelianError
 
-__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault"]
+__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault", "show"]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, which is Typer's too."""
@@ -41,6 +41,11 @@ _PARAMETER = re.compile(rf"""\b({"|".join(_OPTIONS)})=(['"])(.*?)\2""")
 def as_options(hint: str) -> str:
     """A hint in the words of the command line: ``source_crs='EPSG:4326'`` becomes ``--source-crs EPSG:4326``."""
     return _PARAMETER.sub(lambda m: f"--{m[1].replace('_', '-')} {m[3]}", hint)
+
+
+def show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print what a command gives: its text for people, or its result as JSON for programs; on stdout."""
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
 
 
 def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: bool) -> int:
