@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["DecisionRow", "Fact", "OutboxRow", "RecordFile", "Run", "State"]
+__all__ = ["DecisionRow", "Fact", "OutboxRow", "Person", "RecordFile", "Run", "State"]
 
 
 class Base(DeclarativeBase):
@@ -52,6 +52,23 @@ class Run(Base):
     category: Mapped[str] = mapped_column(String(200), default="")
     hashes: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20), default="done")
+    person: Mapped[str | None] = mapped_column(String(40), default=None)
+
+
+class Person(Base):
+    """Somebody who is registered here: what they may act as, and the hash of the token that says it is they.
+
+    Names lie sealed outside the database, under a key of their own; `sealed` is the SHA-256 of the ciphertext.
+    """
+
+    __tablename__ = "people"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    serial: Mapped[int] = mapped_column(Integer, unique=True)
+    roles: Mapped[str] = mapped_column(Text)
+    token: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[str] = mapped_column(String(64))
+    at: Mapped[str] = mapped_column(String(32))
+    ended: Mapped[str | None] = mapped_column(String(32), default=None)
 
 
 class RecordFile(Base):
