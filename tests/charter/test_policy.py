@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peelian.charter.policy import ACTIONS, HARD_RULES, PURPOSES, ROLES, SCHEMA, Policy
+from peelian.charter.actions import ACTIONS, PURPOSES, ROLES
+from peelian.charter.policy import HARD_RULES, SCHEMA, Policy
 from peelian.errors import ConfigError, RefusedError, UsageError
 
 PLAN = {
@@ -43,19 +44,25 @@ def folder(tmp_path: Path) -> Path:
 
 # Who may do what by default: written out, so that a change of the policies is a change of this table.
 MATRIX = {
-    "analyst": "import quality forecast trial drift plan audit publish verify read_records status",
-    "commander": "audit decide suspend lift publish verify status",
-    "dispatcher": "verify read_records status",
-    "overseer": "quality trial drift suspend lift audit verify read_records status",
-    "public": "verify status",
-    "steward": "import verify init status",
+    "analyst": "import quality forecast trial drift plan audit publish verify read_records status look attend review "
+    "object oversee replay cosign propose_policy comment_policy enact_policy approve_policy emergency retain erase",
+    "commander": "audit decide suspend lift publish verify status look withdraw attend review object answer oversee "
+    "resume replay cosign propose_policy comment_policy enact_policy approve_policy emergency hold release",
+    "dispatcher": "verify read_records status attend object propose_policy comment_policy enact_policy approve_policy "
+    "emergency",
+    "overseer": "quality trial drift suspend lift audit verify read_records status look withdraw review object answer "
+    "oversee halt resume replay cosign propose_policy comment_policy enact_policy approve_policy review_emergency "
+    "hold release",
+    "public": "verify status object",
+    "steward": "import verify init status object cosign propose_policy comment_policy enact_policy people rotate "
+    "retain erase backup",
 }
 
 
 @pytest.mark.parametrize(("role", "action"), list(itertools.product(ROLES, ACTIONS)))
 def test_the_table_of_roles_and_actions(policy: Policy, role: str, action: str) -> None:
     state = "approved" if action == "publish" else "proposed"
-    answer = policy.ask(role, action, {**PLAN, "state": state})
+    answer = policy.ask(role, action, {**PLAN, "state": state}, {"identified": True})
     assert answer.allowed == (action in MATRIX[role].split())
     assert answer.reason
     assert (answer.remedy is None) == answer.allowed
@@ -168,21 +175,86 @@ def test_those_who_only_plan_can_t_suspend(policy: Policy) -> None:
     assert policy.ask("analyst", "suspend").remedy == "act as commander or overseer"
 
 
-PROHIBITED_KINDS = ["person", "person_score", "face", "gait", "plate", "watch_list", "social_media_account"]
-PROHIBITED_USES = ["person_score", "face_identification", "plate_identification", "watch_list"]
+PROHIBITED_KINDS = {
+    "person": "places-never-persons",
+    "person_score": "no-scores-of-persons",
+    "face": "no-identification",
+    "gait": "no-identification",
+    "plate": "no-identification",
+    "biometric_category": "no-biometric-categories",
+    "watch_list": "no-watch-lists",
+    "social_media_account": "no-social-media-accounts",
+}
+PROHIBITED_USES = {
+    "person_score": "no-scores-of-persons",
+    "face_identification": "no-identification",
+    "gait_identification": "no-identification",
+    "plate_identification": "no-identification",
+    "biometric_categorisation": "no-biometric-categories",
+    "watch_list": "no-watch-lists",
+    "social_media_account": "no-social-media-accounts",
+}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_persons_are_refused_by_name_to_everyone(policy: Policy, role: str) -> None:
     for action in ACTIONS:
-        for kind in PROHIBITED_KINDS:
+        for kind, rule in PROHIBITED_KINDS.items():
             answer = policy.ask(role, action, {**PLAN, "kind": kind})
             assert not answer.allowed
-            assert "places-never-persons" in answer.policies
-            assert "prohibited uses" in answer.reason
-        for use in PROHIBITED_USES:
+            assert rule in answer.policies
+            assert "prohibited use" in answer.reason
+            assert any(word in " ".join(answer.references) for word in ("Regulation", "Directive", "EWCA"))
+        for use, rule in PROHIBITED_USES.items():
             for context in ({"use": use}, {"purpose": use}):
-                assert "places-never-persons" in policy.ask(role, action, PLAN, context).policies
+                assert rule in policy.ask(role, action, PLAN, context).policies
+
+
+def test_an_emergency_opens_actions_but_no_hard_rule(policy: Policy) -> None:
+    urgent = {"emergency": True}
+    assert not policy.ask("dispatcher", "forecast").allowed
+    assert policy.ask("dispatcher", "forecast", None, urgent).policies == ("in-an-emergency",)
+    for kind, rule in PROHIBITED_KINDS.items():
+        assert rule in policy.ask("dispatcher", "forecast", {"kind": kind}, urgent).policies
+    mine = {**PLAN, "author_role": "analyst"}
+    assert policy.ask("analyst", "decide", mine, urgent).policies == ("four-eyes",)
+    assert policy.ask("public", "read_records", None, urgent).policies == ("public-reads-no-records",)
+    assert policy.ask("steward", "decide", PLAN, urgent).policies == ("steward-runs-the-system-only",)
+
+
+@pytest.mark.parametrize(
+    "action", ["propose_policy", "approve_policy", "resume", "emergency", "review_emergency"]
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_two_people_are_two_people(policy: Policy, role: str, action: str) -> None:
+    for context in (None, {"identified": False}):
+        assert "people-who-can-be-told-apart" in policy.ask(role, action, None, context).policies
+    named = {"identified": True}
+    if action in ("approve_policy", "resume"):
+        assert "not-the-same-person" in policy.ask(role, action, {"same_person": True}, named).policies
+        assert "not-the-same-role" in policy.ask(role, action, {"same_role": True}, named).policies
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_is_halted_is_refused_to_everyone(policy: Policy, role: str) -> None:
+    for action in ("import", "forecast", "trial", "plan", "decide", "publish"):
+        answer = policy.ask(role, action, {**PLAN, "halted": True})
+        assert "halted-until-resumed" in answer.policies
+        assert "two people" in str(answer.remedy)
+    assert policy.ask("commander", "decide", {**PLAN, "halted": True}, {"choice": "refuse"}).allowed
+    assert policy.ask("overseer", "verify", {"kind": "ledger", "halted": True}).allowed
+
+
+def test_an_emergency_that_nobody_reviewed_keeps_its_role_from_deciding(policy: Policy) -> None:
+    answer = policy.ask("commander", "decide", {**PLAN, "unreviewed_emergency": True})
+    assert answer.policies == ("emergencies-are-reviewed",)
+    assert not policy.ask(
+        "analyst", "emergency", {"unreviewed_emergency": True}, {"identified": True}
+    ).allowed
+
+
+def test_what_is_held_is_not_erased(policy: Policy) -> None:
+    assert policy.ask("steward", "erase", {"held": True}).policies == ("held-until-released",)
 
 
 def test_a_purpose_must_be_one_of_those_named(policy: Policy) -> None:
@@ -268,7 +340,10 @@ def test_any_question_gets_an_answer_with_a_reason(policy: Policy, role: str, ac
 
 def test_defaults_are_written_and_own_files_kept(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
-    assert names == {HARD_RULES, SCHEMA, "roles.cedar", "watching.cedar"}
+    assert names == {
+        *(HARD_RULES, SCHEMA, "roles.cedar", "watching.cedar"),
+        *("deciding.cedar", "keeping.cedar", "oversight.cedar"),
+    }
     (folder / "roles.cedar").write_text(
         '@id("mine") permit (principal, action == Action::"verify", resource);\n'
     )

@@ -1,5 +1,6 @@
 """What binds the system: a ledger that nobody can quietly change, policies, and decisions that people take."""
 
+from peelian.charter.actions import ACTIONS, PURPOSES, ROLES
 from peelian.charter.decisions import (
     CHOICES,
     MIN_REASON,
@@ -12,7 +13,7 @@ from peelian.charter.decisions import (
 from peelian.charter.entry import Clock, Entry, canonical_json
 from peelian.charter.ledger import REMEMBERED_IDS, InclusionProof, Ledger
 from peelian.charter.note import Checkpoint, Signer, Verifier
-from peelian.charter.policy import ACTIONS, PURPOSES, ROLES, Answer, Policy
+from peelian.charter.policy import Answer, Policy
 from peelian.charter.verification import Verification, verify
 
 __all__ = [

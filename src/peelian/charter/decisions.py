@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from peelian.charter.policy import ROLES
+from peelian.charter.actions import ROLES
 from peelian.errors import DataError, RefusedError, UsageError
 
 __all__ = ["CHOICES", "MIN_REASON", "STATES", "Decision", "check_reason", "is_in_force", "transition"]

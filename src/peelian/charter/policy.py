@@ -21,33 +21,12 @@ from typing import Any
 import cedarpy
 
 from peelian._version import __version__
+from peelian.charter.actions import ACTIONS, KIND_OF, PURPOSE_OF, ROLES
 from peelian.errors import ConfigError, RefusedError, UsageError
 
-__all__ = ["ACTIONS", "PURPOSES", "ROLES", "Answer", "Policy"]
+__all__ = ["Answer", "Policy"]
 
 logger = logging.getLogger(__name__)
-
-ROLES = ("analyst", "commander", "dispatcher", "overseer", "public", "steward")
-_ACTIONS: dict[str, tuple[str, str]] = {
-    "import": ("operations", "records"),
-    "quality": ("evaluation", "records"),
-    "forecast": ("planning", "run"),
-    "trial": ("evaluation", "run"),
-    "drift": ("evaluation", "run"),
-    "suspend": ("oversight", "method"),
-    "lift": ("oversight", "method"),
-    "plan": ("planning", "run"),
-    "audit": ("oversight", "plan"),
-    "decide": ("planning", "plan"),
-    "publish": ("publication", "plan"),
-    "verify": ("oversight", "ledger"),
-    "read_records": ("operations", "records"),
-    "init": ("administration", "workspace"),
-    "status": ("operations", "workspace"),
-}
-"""Each action: its purpose and the kind of thing that it is done to, unless the caller says otherwise."""
-ACTIONS = tuple(_ACTIONS)
-PURPOSES = tuple(sorted({purpose for purpose, _ in _ACTIONS.values()}))
 
 HARD_RULES = "hard_rules.cedar"
 SCHEMA = "schema.cedarschema"
@@ -83,12 +62,25 @@ class Answer:
         Why, in words.
     remedy : str, optional
         For a denial: what would have to change.
+    references : tuple of str
+        For a denial: the laws and standards that the rule rests on, where it rests on any.
     """
 
     allowed: bool
     policies: tuple[str, ...]
     reason: str
     remedy: str | None = None
+    references: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "allowed": self.allowed,
+            "policies": list(self.policies),
+            "reason": self.reason,
+            "remedy": self.remedy,
+            "references": list(self.references),
+        }
 
 
 @dataclass(frozen=True)
@@ -202,11 +194,10 @@ class Policy:
         action : str
             One of `ACTIONS`.
         resource : mapping, optional
-            What it is done to: ``kind`` (by default that of the action), and where known ``id``,
-            ``author_role``, ``state``, ``burden_measured``, ``officer_initiated``,
-            ``officer_initiated_approved``, ``suspended``, ``alarmed``, ``overseer_suspended``.
+            What it is done to: ``kind`` (by default that of the action), ``id``,
+            and what else ``schema.cedarschema`` says of a ``Thing``.
         context : mapping, optional
-            ``purpose`` (by default that of the action), ``use``, ``choice``, ``automated``.
+            ``purpose`` (by default that of the action), and what else the schema says of ``Circumstances``.
 
         Raises
         ------
@@ -215,9 +206,8 @@ class Policy:
         """
         _check_known("role", role, ROLES)
         _check_known("action", action, ACTIONS)
-        purpose, kind = _ACTIONS[action]
-        circumstances = {"purpose": purpose, **(context or {})}
-        resource = {"kind": kind, **(resource or {})}
+        circumstances = {"purpose": PURPOSE_OF[action], **(context or {})}
+        resource = {"kind": KIND_OF[action], **(resource or {})}
         result = self._evaluate(role, action, resource, circumstances)
         errors = result.diagnostics.errors
         if errors:
@@ -401,4 +391,5 @@ def _forbidden(deciding: list[_Rule], ids: tuple[str, ...]) -> Answer:
         return [rule.annotations[key] for rule in in_order if rule.annotations.get(key)]
 
     reason = "; ".join(said("reason")) or f"forbidden by {', '.join(ids)}"
-    return Answer(False, ids, reason, "; ".join(said("remedy")) or f"change what {', '.join(ids)} forbids")
+    remedy = "; ".join(dict.fromkeys(said("remedy"))) or f"change what {', '.join(ids)} forbids"
+    return Answer(False, ids, reason, remedy, tuple(said("reference")))
