@@ -159,8 +159,10 @@ def test_changed_records_are_not_computed_with(acting: Opener) -> None:
         "UPDATE decisions SET body = replace(body, 'commander', 'overseer')",
         "DELETE FROM record_files WHERE path = (SELECT min(path) FROM record_files)",
         "DELETE FROM runs WHERE verb = 'audit'",
-        "INSERT INTO runs (id, serial, verb, at, role, subject, category, hashes, state) "
-        "SELECT 'plan-0099', 99, verb, at, role, subject, category, hashes, state FROM runs LIMIT 1",
+        (
+            "INSERT INTO runs (id, serial, verb, at, role, subject, category, hashes, state) "
+            "SELECT 'plan-0099', 99, verb, at, role, subject, category, hashes, state FROM runs LIMIT 1"
+        ),
     ],
 )
 def test_a_changed_database_is_noticed(acting: Opener, statement: str) -> None:
