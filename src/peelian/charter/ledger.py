@@ -23,9 +23,9 @@ from peelian.charter.merkle import (
     inclusion_proof,
     leaf_hash,
     range_hash,
-    verify_inclusion,
 )
 from peelian.charter.note import Checkpoint, Signer, Verifier
+from peelian.charter.proof import InclusionProof
 from peelian.charter.store import (
     CHECKPOINT_FILE,
     VKEY_FILE,
@@ -39,47 +39,9 @@ from peelian.charter.store import (
 from peelian.charter.tiles import TILE_WIDTH, Tile, check_entry
 from peelian.errors import ConfigError, LedgerError, PeelianError, UsageError
 
-__all__ = ["REMEMBERED_IDS", "InclusionProof", "Ledger"]
+__all__ = ["REMEMBERED_IDS", "Ledger"]
 
 REMEMBERED_IDS = 1024
-
-
-@dataclass(frozen=True)
-class InclusionProof:
-    """Shows that an entry is in the ledger, to anyone who has the checkpoint.
-
-    Parameters
-    ----------
-    index, size : int
-        Position of the entry, and number of entries under the checkpoint.
-    path : tuple of bytes
-        Audit path of RFC 6962, 32 bytes each, from the leaf upwards.
-    checkpoint : bytes
-        The signed note over size and root.
-    """
-
-    index: int
-    size: int
-    path: tuple[bytes, ...]
-    checkpoint: bytes
-
-    def check(self, entry: bytes, *, vkey: str) -> Checkpoint:
-        """Verify the signature and the path for these bytes.
-
-        Raises
-        ------
-        LedgerError
-            If the checkpoint or the path does not hold for this entry.
-        """
-        head = Checkpoint.open(self.checkpoint, Verifier.from_vkey(vkey))
-        leaf = leaf_hash(entry)
-        holds = head.size == self.size and verify_inclusion(
-            leaf, index=self.index, size=self.size, path=self.path, root=head.root_hash
-        )
-        if not holds:
-            msg = f"the proof does not show that this is entry {self.index} of {head.origin}"
-            raise LedgerError(msg)
-        return head
 
 
 @dataclass
@@ -239,8 +201,16 @@ class Ledger:
             first = index * TILE_WIDTH
             yield from bundle[max(start - first, 0) : end - first]
 
-    def prove(self, index: int) -> InclusionProof:
-        """A proof that entry ``index`` is in the ledger as it stands.
+    def prove(self, index: int, *, under: bytes | None = None) -> InclusionProof:
+        """A proof that entry ``index`` is in the ledger, with the entry in it.
+
+        Parameters
+        ----------
+        index : int
+            Position of the entry.
+        under : bytes, optional
+            The signed checkpoint to prove it under, such as one that witnesses have signed; by default the
+            ledger's present one.
 
         Raises
         ------
@@ -249,18 +219,21 @@ class Ledger:
         LedgerError
             If the proof that the tiles give does not hold, since they were changed.
         """
-        note = self.signed_checkpoint()
+        note = self.signed_checkpoint() if under is None else under
         head = Checkpoint.open(note, self.verifier)
         if not 0 <= index < head.size:
             msg = f"entry {index} was asked for; the ledger has {head.size} entries, from 0"
             raise UsageError(msg)
         nodes = TileNodes(self.root, head.size)
-        path = inclusion_proof(nodes, index=index, size=head.size)
-        proof = InclusionProof(index, head.size, tuple(path), note)
-        leaf = nodes(0, index)
-        if not verify_inclusion(leaf, index=index, size=head.size, path=path, root=head.root_hash):
-            msg = f"the tiles of the ledger in {self.root} don't lead to its signed root"
-            raise LedgerError(msg, hint="peelian ledger verify")
+        path = tuple(inclusion_proof(nodes, index=index, size=head.size))
+        width = min(TILE_WIDTH, head.size - (index & -TILE_WIDTH))
+        entry = load_tile(self.root, Tile(-1, index >> 8, width))[index % TILE_WIDTH]
+        proof = InclusionProof(index, head.size, path, note, entry)
+        try:
+            proof.check_path(head)
+        except LedgerError as error:
+            msg = f"entry {index} and the tiles of the ledger in {self.root} don't lead to its signed root"
+            raise LedgerError(msg, hint="peelian ledger verify") from error
         return proof
 
     def prove_growth(self, old_size: int) -> list[bytes]:

@@ -30,7 +30,7 @@ _DASH = "\N{EM DASH} "
 _PRIVATE = "PRIVATE+KEY+"
 
 
-def _b64decode(text: str) -> bytes:
+def b64decode(text: str) -> bytes:
     """Standard base64 in its canonical spelling; ValueError for any other text."""
     try:
         data = base64.b64decode(text, validate=True)
@@ -81,7 +81,7 @@ class Verifier:
         parts = vkey.strip().split("+", 2)
         try:
             name, key_id, material = parts
-            data = _b64decode(material)
+            data = b64decode(material)
         except ValueError as error:
             msg = f"{vkey!r} is not a verifier key: expected NAME+8 HEX DIGITS+BASE64"
             raise ConfigError(msg) from error
@@ -153,7 +153,7 @@ class Signer:
                 msg = "no private key"
                 raise ValueError(msg)
             name, key_id, material = text.strip().removeprefix(_PRIVATE).split("+", 2)
-            data = _b64decode(material)
+            data = b64decode(material)
         except ValueError:
             msg = "this is not a signing key: expected PRIVATE+KEY+NAME+8 HEX DIGITS+BASE64"
             raise ConfigError(msg) from None
@@ -255,14 +255,14 @@ def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
     if not name or "+" in name or any(c.isspace() for c in name):
         msg = "a signature line has no valid key name"
         raise ValueError(msg)
-    data = _b64decode(blob)
+    data = b64decode(blob)
     if len(data) < 5:
         msg = "a signature is too short"
         raise ValueError(msg)
     return name, data[:4], data[4:]
 
 
-def _parse_note(data: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+def parse_note(data: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     if len(data) > MAX_NOTE_BYTES:
         msg = f"it has {len(data)} bytes, more than any note"
         raise ValueError(msg)
@@ -289,7 +289,7 @@ def open_note(data: bytes, verifiers: Sequence[Verifier]) -> Note:
         If it is not a note, a known key's signature does not hold, or no known key signed it.
     """
     try:
-        text, signatures = _parse_note(data)
+        text, signatures = parse_note(data)
     except ValueError as error:
         msg = f"not a signed note: {error}"
         raise LedgerError(msg) from error
@@ -351,7 +351,7 @@ class Checkpoint:
             if not (digits.isascii() and digits.isdigit()) or str(int(digits)) != digits:
                 msg = f"{digits!r} is not a size"
                 raise ValueError(msg)
-            root_hash = _b64decode(root)
+            root_hash = b64decode(root)
             if len(root_hash) != HASH_BYTES:
                 msg = f"the root has {len(root_hash)} bytes instead of {HASH_BYTES}"
                 raise ValueError(msg)
