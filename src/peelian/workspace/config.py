@@ -10,11 +10,12 @@ from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from peelian.errors import ConfigError, UsageError
 from peelian.units import Frequency
 
-__all__ = ["Config", "load_config", "render_config"]
+__all__ = ["Config", "load_config", "misfit", "render_config"]
 
 FILE = "peelian.toml"
 
@@ -143,7 +144,7 @@ class Roles(_Section):
 class State(_Section):
     """Where runs, decisions and the outbox are kept."""
 
-    url: str = Field(default="sqlite:///state.db", pattern=r"^sqlite:///[^:]")
+    url: str = Field(default="sqlite:///state.db", repr=False)
 
 
 class Ledger(_Section):
@@ -188,12 +189,17 @@ def load_config(folder: Path) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(p) for p in e['loc'])}: {e['msg']} (given: {e['input']!r})"
-            for e in error.errors()
-        ]
+        lines = [f"  {misfit(e)}" for e in error.errors()]
         msg = f"{path} has {len(lines)} setting(s) that don't fit:\n" + "\n".join(lines)
         raise ConfigError(msg, hint="see docs/reference/configuration.md for every key") from None
+
+
+def misfit(error: ErrorDetails) -> str:
+    """One setting that doesn't fit, in words; without what was given if that is a database's URL or may be one."""
+    given = repr(error["input"])
+    secret = error["loc"][:1] == ("state",) or "://" in given
+    shown = "what was given is not repeated here" if secret else f"given: {given}"
+    return f"{'.'.join(str(p) for p in error['loc'])}: {error['msg']} ({shown})"
 
 
 def _text(text: str) -> str:

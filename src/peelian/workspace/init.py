@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from peelian.charter import Ledger, Policy
 from peelian.errors import UsageError
-from peelian.workspace.config import FILE, Config, render_config
+from peelian.workspace.config import FILE, Config, misfit, render_config
 from peelian.workspace.state import State
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -89,9 +89,7 @@ def init(
     try:
         config = Config.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']} (given: {first['input']!r})"
-        raise UsageError(msg, hint="peelian init --help") from None
+        raise UsageError(misfit(error.errors()[0]), hint="peelian init --help") from None
     # Everything is made beside the folder and renamed at the end: what was refused or died leaves no workspace.
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{name}.", dir=folder.absolute().parent))
@@ -141,8 +139,17 @@ def _make(folder: Path, config: Config, areas: Areas | None, role: str) -> Outco
     Ledger.create(folder / "ledger", origin=config.ledger.origin, key_path=folder / "keys" / "ledger.key")
     (folder / FILE).write_text(render_config(config), encoding="utf-8")
     state = State(config.state.url, folder)
-    state.create()
-    state.close()
+    state.create(new=True)
+    try:
+        return _first_entry(folder, config, areas, role)
+    except BaseException:
+        state.drop()  # a database elsewhere doesn't go with the folder
+        raise
+    finally:
+        state.close()
+
+
+def _first_entry(folder: Path, config: Config, areas: Areas | None, role: str) -> Outcome:
     workspace = Workspace(folder, role=role)
     with workspace.writing():
         if areas is not None:

@@ -6,33 +6,27 @@ before it under names that nobody reads; the ledger is written after it from the
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Connection,
-    Engine,
-    Integer,
-    String,
-    Text,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import Boolean, Connection, Engine, Integer, String, Text, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from peelian.errors import CheckError, ConfigError, PeelianError, UsageError
+from peelian.workspace.database import OLDEST, Address, copy_of, engine_for, retold
+from peelian.workspace.migrations import forget, has_tables, is_current, lock_key, upgrade
+
 __all__ = ["DecisionRow", "Fact", "OutboxRow", "Person", "RecordFile", "Run", "State"]
+
+
+PAUSE = 0.2
+"""Seconds between two looks at a lock that another one has."""
 
 
 class Base(DeclarativeBase):
@@ -108,69 +102,191 @@ class Fact(Base):
     value: Mapped[str] = mapped_column(Text)
 
 
-def _sqlite_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
 class State:
     """The tables behind one workspace.
 
     Parameters
     ----------
     url : str
-        A SQLAlchemy URL. A relative SQLite path is relative to `folder`.
+        As in ``peelian.toml``: ``sqlite:///FILE`` (a relative one is relative to `folder`),
+        ``postgresql://USER@HOST/DATABASE``, or ``env:NAME`` for one in an environment variable.
     folder : Path
         The workspace.
+
+    Raises
+    ------
+    ConfigError, MissingExtraError
+        The URL is off, or its driver isn't installed.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
-        prefix = "sqlite:///"
-        if url.startswith(prefix) and not url.startswith(prefix + "/"):
-            url = prefix + str((folder / url.removeprefix(prefix)).absolute())
+        address = Address.parse(url, folder)
+        self.folder = folder
+        self.where = address.where
         # An overseer may have a copy that can only be read. SQLite has to write beside a database to read what its log
         # holds, so it is given a copy of both.
         self.read_only = not os.access(folder, os.W_OK)
-        if self.read_only:
-            self._copy = TemporaryDirectory()
-            path = Path(url.removeprefix(prefix))
-            for part in path.parent.glob(f"{glob.escape(path.name)}*"):
-                shutil.copyfile(part, Path(self._copy.name) / part.name)
-            url = f"{prefix}{Path(self._copy.name) / path.name}"
-        self.engine: Engine = create_engine(url)
-        event.listen(self.engine, "connect", _sqlite_pragmas)
+        if self.read_only and not address.postgresql:
+            address, self._copy = copy_of(address)
+        self.address = address
+        self.engine: Engine = engine_for(address, read_only=self.read_only)
+        self._held: Connection | None = None
+
+    def __repr__(self) -> str:
+        return f"State({self.where})"
+
+    # -- the tables
 
     @property
     def exists(self) -> bool:
         """Whether the database has been made."""
-        return inspect(self.engine).has_table(Run.__tablename__)
+        with self._connected() as connection:
+            return has_tables(connection, self.address)
 
-    def create(self) -> None:
-        """Make the tables that are missing."""
-        if not self.read_only:
-            Base.metadata.create_all(self.engine)
+    def create(self, *, new: bool = False) -> None:
+        """Make the tables, or bring those of an earlier version up to date: in one transaction.
+
+        Parameters
+        ----------
+        new : bool
+            The workspace is just being made, so nothing may be there.
+
+        Raises
+        ------
+        UsageError
+            `new`, and a workspace is there already.
+        CheckError
+            The tables are those of a later version, or of an earlier one and may only be read.
+        """
+        with self._connected() as connection:
+            current = is_current(connection, self.address)
+        if new and self.exists and self.rows(Run):
+            msg = f"a new workspace was to keep its state in {self.where}, where another workspace keeps its own"
+            raise UsageError(msg, hint="name another schema in the URL, such as ?schema=stlouis")
+        if current:
+            return
+        if self.read_only:
+            msg = f"the state of {self.folder} was written by an earlier version, and may only be read here"
+            raise CheckError(msg, hint=f"let its keeper run: peelian status --workspace {self.folder}")
+        with self.begin() as connection:
+            upgrade(connection, self.address)
+
+    def drop(self) -> None:
+        """Remove the tables with all that they hold: only for a workspace that could not be made."""
+        with self.begin() as connection:
+            Base.metadata.drop_all(connection)
+            forget(connection)
+        self.close()
 
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
 
+    # -- transactions
+
+    def _connect(self) -> Connection:
+        try:
+            connection = self.engine.connect()
+        except (DBAPIError, OSError) as error:
+            problem = retold(error, self.address)
+        else:
+            found = self.engine.dialect.server_version_info
+            if not self.address.postgresql or found is None or found >= (OLDEST,):
+                return connection
+            connection.close()
+            version = ".".join(map(str, found))
+            problem = ConfigError(f"{self.where} is version {version}; expected {OLDEST} or later")
+        # Not where it was caught: the driver's frames hold the password, and would come along as the context.
+        raise problem
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._connect() as connection:
+            try:
+                yield connection
+            except IntegrityError:
+                raise
+            except DBAPIError as error:
+                raise retold(error, self.address) from error
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One transaction: all of it, or nothing."""
-        with self.engine.begin() as connection:
+        if self._held is not None:
+            self._still_held(self._held)
+        with self._connected() as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def locked(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Keep writers on other machines out for as long as this lasts. SQLite has none: its file is on this one.
+
+        Parameters
+        ----------
+        waiting : callable, optional
+            Told once when another one has the lock.
+        """
+        if not self.address.postgresql:
+            yield
+            return
+        key = lock_key(self.address)
+        with self._connected() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            while not connection.scalar(select(func.pg_try_advisory_lock(key))):
+                if waiting is not None:
+                    waiting()
+                    waiting = None
+                time.sleep(PAUSE)
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
+                with suppress(DBAPIError):  # a server that went away has let go of it
+                    connection.execute(select(func.pg_advisory_unlock(key)))
+
+    def _still_held(self, connection: Connection) -> None:
+        """The server gives the lock to the next one when it loses sight of us; then nothing more may be written."""
+        try:
+            connection.execute(select(1))
+        except (DBAPIError, InvalidRequestError):
+            msg = f"the connection to {self.where} broke while this step was being written"
+        else:
+            return
+        raise PeelianError(msg, hint="run it again; nothing of it was kept")
+
+    # -- what they hold
+
     def rows(self, table: type[Base], *where: Any, order: Any = None) -> list[dict[str, Any]]:
-        """Rows of a table as dictionaries."""
+        """Rows of a table as dictionaries; text is in the order of its bytes, whatever the server's language."""
         statement = select(table.__table__).where(*where)
         if order is not None:
-            statement = statement.order_by(order)
-        with self.engine.connect() as connection:
+            text = self.address.postgresql and isinstance(order.type, String)
+            statement = statement.order_by(order.collate("C") if text else order)
+        with self._connected() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def copy_into(self, other: State) -> int:
+        """Copy every row into the empty tables of another database; the number of rows.
+
+        Raises
+        ------
+        UsageError
+            The other one holds rows.
+        """
+        other.create(new=True)
+        copied = 0
+        with self._connected() as source, other.begin() as target:
+            for table in Base.metadata.sorted_tables:
+                found = [dict(row) for row in source.execute(select(table)).mappings()]
+                if found:
+                    target.execute(insert(table), found)
+                copied += len(found)
+            if other.address.postgresql:
+                last = select(func.coalesce(func.max(OutboxRow.serial), 0) + 1).scalar_subquery()
+                sequence = func.pg_get_serial_sequence(OutboxRow.__tablename__, "serial")
+                target.execute(select(func.setval(sequence, last, False)))
+        return copied
 
     def fact(self, key: str) -> Any:
         """What was chosen under `key`, or None."""
