@@ -8,6 +8,7 @@ dies after it leaves a ledger of the new size.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,8 +25,19 @@ from peelian.charter.merkle import (
     leaf_hash,
     range_hash,
 )
-from peelian.charter.note import Checkpoint, Signer, Verifier
+from peelian.charter.note import Checkpoint, Signer, Verifier, sign_note
 from peelian.charter.proof import InclusionProof
+from peelian.charter.rotation import (
+    KEY_VARIABLE,
+    at_head,
+    check_rotation,
+    finish,
+    follow,
+    load_signer,
+    open_any,
+    read_signer,
+    rotations,
+)
 from peelian.charter.store import (
     CHECKPOINT_FILE,
     VKEY_FILE,
@@ -100,9 +112,9 @@ class Ledger:
         if key_path.resolve().is_relative_to(root.resolve()):
             msg = f"the key {key_path} would lie in the ledger's folder, which is there to be published"
             raise UsageError(msg, hint="name a file outside of it")
-        if not key_path.exists():
+        if not key_path.exists() and not os.environ.get(KEY_VARIABLE):
             Signer.generate(origin).save(key_path)
-        signer = Signer.load(key_path)
+        signer = read_signer(key_path)
         if signer.name != origin:
             msg = f"the key {key_path} is of {signer.name!r}; the ledger is to be {origin!r}"
             raise ConfigError(msg, hint="name another key file")
@@ -125,7 +137,9 @@ class Ledger:
         """Open a ledger: with its signing key for writing, else for reading.
 
         Without ``vkey`` and ``key_path`` the public key beside the checkpoint is believed, which shows
-        nothing to someone who doubts the keeper of the folder.
+        nothing to someone who doubts the keeper of the folder. From the key that is given, the changes of key
+        in the folder are followed to the present one. The signing key is taken from the environment variable
+        ``PEELIAN_LEDGER_KEY`` instead of the file where that is set.
 
         Raises
         ------
@@ -134,13 +148,14 @@ class Ledger:
         ConfigError
             If a key can't be read.
         """
-        signer = Signer.load(key_path) if key_path else None
+        signer = load_signer(root, key_path, timeout=lock_timeout) if key_path else None
         if vkey is not None:
             verifier = Verifier.from_vkey(vkey)
         elif signer is not None:
             verifier = signer.verifier
         else:
             verifier = Verifier.from_vkey(read_vkey(root))
+        verifier = follow(rotations(root), verifier)
         if signer is not None and signer.verifier != verifier:
             msg = f"the signing key {key_path} does not belong to the verifier key {verifier.vkey}"
             raise ConfigError(msg)
@@ -175,7 +190,17 @@ class Ledger:
         LedgerError
             If there is no checkpoint or it does not verify.
         """
-        return Checkpoint.open(self.signed_checkpoint(), self.verifier)
+        return self._open(self.signed_checkpoint())
+
+    def _open(self, note: bytes) -> Checkpoint:
+        try:
+            return Checkpoint.open(note, self.verifier)
+        except LedgerError:  # a reader that was opened before the key was changed
+            present = follow(rotations(self.root), self.verifier)
+            if self._signer is not None or present == self.verifier:
+                raise
+            self.verifier = present
+            return Checkpoint.open(note, present)
 
     def entries(self, start: int = 0, end: int | None = None) -> list[bytes]:
         """Entries ``start`` to ``end`` (exclusive; by default all), as they were appended.
@@ -220,7 +245,8 @@ class Ledger:
             If the proof that the tiles give does not hold, since they were changed.
         """
         note = self.signed_checkpoint() if under is None else under
-        head = Checkpoint.open(note, self.verifier)
+        chain = rotations(self.root)
+        head = open_any(note, [follow(chain, self.verifier), *(step.old for step in chain)])
         if not 0 <= index < head.size:
             msg = f"entry {index} was asked for; the ledger has {head.size} entries, from 0"
             raise UsageError(msg)
@@ -321,6 +347,37 @@ class Ledger:
                     self._head.ids = dict(newest)
             return tuple(indices)
 
+    def rotate(self, entry: Entry, *, new: Signer, expected: tuple[int, bytes] | None = None) -> int:
+        """Hand the ledger over to another key: the entry that names both, under a checkpoint that both sign.
+
+        When this returns, the ledger is under the new key, and this object signs with it.
+
+        Parameters
+        ----------
+        entry : Entry
+            Of kind ``rotate``, with ``old_vkey`` and ``new_vkey`` in its details.
+        new : Signer
+            The new key, which must be kept somewhere safe already.
+        expected : (int, bytes), optional
+            As for `append`.
+
+        Returns
+        -------
+        index of the entry.
+
+        Raises
+        ------
+        PeelianError
+            If the entry names other keys, and as `append`.
+        """
+        with self._writing() as lock:
+            head = self._current(lock, expected=expected)
+            check_rotation(entry, old=self.verifier, new=new.verifier)
+            index = self._commit(lock, head, [entry.to_bytes()], successor=new).start
+            finish(self.root)
+            self.verifier, self._signer, self._head = new.verifier, new, None
+            return index
+
     def _ids(self, head: _Head) -> dict[str, tuple[int, bytes]]:
         """Ids of the last entries, with their index and leaf hash. Entries of another form have none."""
         if head.ids is None:
@@ -365,6 +422,12 @@ class Ledger:
         return head
 
     def _load(self, note: bytes) -> _Head:
+        chain = rotations(self.root)
+        step = at_head(self.root, chain)
+        if follow(chain, self.verifier) != self.verifier or (step and step.new != self.verifier):
+            msg = f"the key of the ledger in {self.root} was changed since it was opened"
+            raise LedgerError(msg, hint="open it again, with its present key")
+        finish(self.root)
         checkpoint = Checkpoint.open(note, self.verifier)
         edges: list[list[bytes]] = []
         level = 0
@@ -393,7 +456,9 @@ class Ledger:
     def _root_at(self, size: int, *, of: int) -> bytes:
         return range_hash(TileNodes(self.root, of), 0, size) if size else EMPTY_ROOT
 
-    def _commit(self, lock: Lock, head: _Head, entries: Sequence[bytes]) -> range:
+    def _commit(
+        self, lock: Lock, head: _Head, entries: Sequence[bytes], *, successor: Signer | None = None
+    ) -> range:
         assert self._signer is not None  # _writing checked it
         old = head.checkpoint.size
         indices = range(old, old + len(entries))
@@ -401,7 +466,7 @@ class Ledger:
             return indices
         grown = Growth.of(head.edges, head.bundle, size=old, entries=entries)
         checkpoint = Checkpoint(self.origin, indices.stop, edges_root(grown.edges))
-        note = checkpoint.sign(self._signer)
+        note = sign_note(checkpoint.to_text(), [self._signer, *([successor] if successor else [])])
         self._head = None  # whatever interrupts the writing, the next append reads the disk again
         try:
             lock.mark()

@@ -16,6 +16,7 @@ from pathlib import Path
 from peelian.charter.durable import LOCK_FILE, TEMPORARY, locked
 from peelian.charter.merkle import EMPTY_ROOT, edges_root, leaf_hash, subtree_root
 from peelian.charter.note import Checkpoint, Verifier
+from peelian.charter.rotation import Rotation, follow, open_any, rotations
 from peelian.charter.store import CHECKPOINT_FILE, VKEY_FILE, load_tile, read_checkpoint, read_tile, read_vkey
 from peelian.charter.tiles import (
     TILE_WIDTH,
@@ -53,6 +54,8 @@ class Verification:
         one may have written the other.
     pending : tuple of str
         Files of an append that never ended; they contradict nothing, and the next append clears them away.
+    rotations : int
+        How often the key was changed, each time as the key before it said.
     """
 
     origin: str
@@ -62,6 +65,7 @@ class Verification:
     vkey: str
     key_pinned: bool
     pending: tuple[str, ...] = ()
+    rotations: int = 0
 
 
 def verify(
@@ -97,15 +101,15 @@ def verify(
     """
     if not root.is_dir():
         read_checkpoint(root)
-    with _readable(root), locked(root, exclusive=False, timeout=lock_timeout):
-        verifier = _verifier(root, vkey)
-        head = _open(read_checkpoint(root), verifier, what=CHECKPOINT_FILE)
+    with readable(root), locked(root, exclusive=False, timeout=lock_timeout):
+        keys = Keys.of(root, vkey)
+        head = keys.open_head(read_checkpoint(root))
         known = [expected] if expected is not None else []
         if since is not None:
-            earlier = _open(since, verifier, what="the checkpoint that was given")
+            earlier = keys.open_earlier(since)
             known.append((earlier.size, earlier.root_hash))
-        _check_not_rewound(head, known)
-        check = _Check(root, head)
+        check_not_rewound(head, known)
+        check = _Check(root, head, keys)
         check.run()
         for size, known_root in known:
             check.begins_with(size, known_root)
@@ -114,14 +118,16 @@ def verify(
         size=head.size,
         root_hash=head.root_hash,
         files=check.files,
-        vkey=verifier.vkey,
+        vkey=keys.present.vkey,
         key_pinned=vkey is not None,
-        pending=tuple(sorted(check.pending)),
+        pending=tuple(sorted([*check.pending, *keys.pending(head)])),
+        rotations=len(keys.chain),
     )
 
 
 @contextmanager
-def _readable(root: Path) -> Iterator[None]:
+def readable(root: Path) -> Iterator[None]:
+    """Say in words that a file of the ledger can't be read."""
     try:
         yield
     except OSError as error:
@@ -129,34 +135,84 @@ def _readable(root: Path) -> Iterator[None]:
         raise LedgerError(msg) from error
 
 
-def _verifier(root: Path, vkey: str | None) -> Verifier:
-    """The trusted key; the one in the folder, if there, must be the same."""
-    if vkey is not None and not (root / VKEY_FILE).exists():
-        return Verifier.from_vkey(vkey)
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a ledger, from the trusted one to the present one.
+
+    Parameters
+    ----------
+    present : Verifier
+        The key that must have signed the checkpoint.
+    chain : list of Rotation
+        All changes of key that the folder shows.
+    beside : Verifier, optional
+        The key that lies beside the checkpoint.
+    """
+
+    present: Verifier
+    chain: list[Rotation]
+    beside: Verifier | None
+
+    @classmethod
+    def of(cls, root: Path, vkey: str | None) -> Keys:
+        """The keys of the ledger in a folder, from ``vkey`` on, or by what is in the folder alone."""
+        chain = rotations(root)
+        trusted = chain[0].old if chain else None
+        if vkey is not None:
+            trusted = Verifier.from_vkey(vkey)
+            if not (root / VKEY_FILE).exists():
+                return cls(follow(chain, trusted), chain, None)
+        beside = _beside(root)
+        present = follow(chain, trusted or beside)
+        keys = cls(present, chain, beside)
+        if beside != present and not (chain and (chain[-1].old, chain[-1].new) == (beside, present)):
+            wanted = "the key that was given" if vkey is not None else "the key that took over last"
+            msg = f"{VKEY_FILE} was changed: it holds {beside.vkey}, and not {wanted}"
+            raise LedgerError(msg)
+        return keys
+
+    def open_head(self, note: bytes) -> Checkpoint:
+        """Verify the present checkpoint, and that the key beside it is its, or was until this very checkpoint."""
+        head = _open(note, [self.present], what=CHECKPOINT_FILE)
+        if self.pending(head) and head.size != self.chain[-1].head.size:
+            msg = f"{VKEY_FILE} was changed: it holds the key before the present one"
+            raise LedgerError(msg)
+        return head
+
+    def open_earlier(self, note: bytes) -> Checkpoint:
+        """Verify a checkpoint of any time, under any key that the ledger had."""
+        keys = [self.present, *(step.old for step in self.chain)]
+        return _open(note, keys, what="the checkpoint that was given")
+
+    def pending(self, head: Checkpoint) -> list[str]:
+        """The file of the public key, where a change of key did not come to its end."""
+        return [VKEY_FILE] if head.size and self.beside not in (None, self.present) else []
+
+
+def _beside(root: Path) -> Verifier:
+    """The key beside the checkpoint."""
     try:
-        beside = read_vkey(root)
-        verifier = Verifier.from_vkey(beside)
+        text = read_vkey(root)
+        verifier = Verifier.from_vkey(text)
     except (ConfigError, LedgerError) as error:
         msg = f"{VKEY_FILE} was changed: {error.message}"
         raise LedgerError(msg) from error
-    if beside != f"{verifier.vkey}\n":
+    if text != f"{verifier.vkey}\n":
         msg = f"{VKEY_FILE} was changed: it holds more than a verifier key and a newline"
-        raise LedgerError(msg)
-    if vkey is not None and Verifier.from_vkey(vkey) != verifier:
-        msg = f"{VKEY_FILE} was changed: it holds {verifier.vkey}, and not the key that was given"
         raise LedgerError(msg)
     return verifier
 
 
-def _open(note: bytes, verifier: Verifier, *, what: str) -> Checkpoint:
+def _open(note: bytes, verifiers: Sequence[Verifier], *, what: str) -> Checkpoint:
     try:
-        return Checkpoint.open(note, verifier)
+        return open_any(note, verifiers)
     except LedgerError as error:
         msg = f"{what} does not verify: {error.message}"
         raise LedgerError(msg) from error
 
 
-def _check_not_rewound(head: Checkpoint, known: Sequence[tuple[int, bytes]]) -> None:
+def check_not_rewound(head: Checkpoint, known: Sequence[tuple[int, bytes]]) -> None:
+    """Raise LedgerError if somebody knows of a larger size."""
     for size, _ in known:
         if size > head.size:
             msg = f"the ledger was rewound: it had {size} entries and its checkpoint now says {head.size}"
@@ -169,6 +225,7 @@ class _Check:
 
     root: Path
     head: Checkpoint
+    keys: Keys
     files: int = 0
     pending: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -185,6 +242,8 @@ class _Check:
         if not self.faults:
             self._check_upper()
             self._check_root()
+        if not self.faults:
+            self._check_rotations()
         self._check_others(found - required)
         if self.faults:
             self._fail()
@@ -197,6 +256,12 @@ class _Check:
                 f" (their root was {known_root.hex()[:16]}...)"
             )
             raise LedgerError(msg)
+
+    def _check_rotations(self) -> None:
+        """Each change of key happened in this very ledger."""
+        for step in self.keys.chain:
+            if step.head.size > self.head.size or self._root_at(step.head.size) != step.head.root_hash:
+                self.faults.append(f"{step.path} is not of this ledger")
 
     def _fail(self) -> None:
         shown = "; ".join(self.faults[:_SHOWN_FAULTS])
@@ -220,6 +285,8 @@ class _Check:
             elif (tile := Tile.parse(name)) is not None:
                 self.files += 1
                 tiles.add(tile)
+            elif any(name == step.path for step in self.keys.chain):
+                self.files += 1
             else:
                 self.faults.append(f"{name} is no file of a ledger")
         return tiles
