@@ -25,6 +25,7 @@ def test_the_names_that_others_rely_on() -> None:
         "InclusionProof",
         "Ledger",
         "Policy",
+        "Seals",
         "Signer",
         "Verification",
         "Verifier",

@@ -11,9 +11,11 @@ from peelian.charter.decisions import (
     transition,
 )
 from peelian.charter.entry import Clock, Entry, canonical_json
-from peelian.charter.ledger import REMEMBERED_IDS, InclusionProof, Ledger
+from peelian.charter.ledger import REMEMBERED_IDS, Ledger
 from peelian.charter.note import Checkpoint, Signer, Verifier
 from peelian.charter.policy import Answer, Policy
+from peelian.charter.proof import InclusionProof
+from peelian.charter.seal import Seals
 from peelian.charter.verification import Verification, verify
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "InclusionProof",
     "Ledger",
     "Policy",
+    "Seals",
     "Signer",
     "Verification",
     "Verifier",

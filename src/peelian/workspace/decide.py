@@ -12,7 +12,7 @@ from peelian.publish import bulletin
 from peelian.workspace.audit import audit_plan
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
-from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.plan import about_forecast, rebuild_plan
 from peelian.workspace.suspension import is_suspended
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -109,11 +109,13 @@ def _ask(
             msg,
             hint="peelian init NEW_FOLDER --areas FILE --population GROUP=COLUMN, then import; or --refuse",
         )
+    about_forecast(workspace, workspace.result(source["id"])["forecast"])
     resource = {
         "kind": "plan",
         "id": source["id"],
         "author_role": source["role"],
         "state": source["state"],
+        "same_person": workspace.by_me(source),
         "burden_measured": bool(audit and audit["measured"]),
         "suspended": is_suspended(workspace, source["category"], workspace.result(source["id"])["method"]),
     }

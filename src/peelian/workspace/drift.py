@@ -82,6 +82,7 @@ def drift(
         trial = None if verdict is None else workspace.result(verdict["trial"])
         if trial is None or verdict is None or _counts(trial, name):
             return _nothing(category, frequency, name, verdict)
+        workspace.guard.work_on(category=category, methods=(name,))
         run = str(verdict["trial"])
         fraction = float(trial["verdict"]["fraction"])
         pair = Pair(name, str(trial["baseline"]), frequency, fraction, int(trial["gap"]))

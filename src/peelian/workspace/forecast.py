@@ -80,6 +80,7 @@ def forecast(
         suspension = suspension_of(workspace, category)
         name, why = _in_use(name, verdict, suspension, by_hand=method)
         suspended = suspension is not None and not counts_only(name)
+        workspace.guard.work_on(methods=(name,))
         workspace.require("forecast", {"kind": "method", "suspended": suspended})
         fitted = method_by_name(name)().fit(counts, gap=gap)
         surface = fitted.predict(target)
@@ -89,6 +90,7 @@ def forecast(
             "gap": gap,
             "delay": delay,
             "learned_from": learned_from(workspace, counts),
+            "sources": list(workspace.guard.scope.sources),
             "recent": _recent(counts),
             "why": _why(terms),
             "notes": [

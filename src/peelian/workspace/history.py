@@ -100,6 +100,7 @@ def history(
     incidents = training_incidents(workspace, category)
     incidents.require(frequency.resolution)
     shares = incidents.frame["source"].value_counts(normalize=True)
+    workspace.guard.work_on(category=category, sources=tuple(sorted(map(str, shares.index))))
     # A source of a few incidents says little about when the others begin and end; its incidents count all the same.
     sources = sorted(str(name) for name, share in shares.items() if share >= MAIN_SOURCE)
     start, end = span_of_table(workspace.store.table(), sources=sources)

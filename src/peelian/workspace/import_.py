@@ -59,6 +59,7 @@ def import_records(
     if mapping is None and source in workspace.config.records.map:
         mapping = workspace.config.records.map[source]
     with workspace.writing():
+        workspace.guard.work_on(sources=(_source(path, source, mapping),))
         run = workspace.new_run("import")
         crs = workspace.crs
         area = None
@@ -97,6 +98,11 @@ def import_records(
     return replace(outcome, result={**outcome.result, "seconds": seconds})
 
 
+def _source(path: Path, source: str | None, mapping: Mapping[str, str] | None) -> str:
+    """The name of the source that a file is of."""
+    return source or ("mapped" if mapping else recognise(open_file(path).columns).name)
+
+
 def _own_categories(
     workspace: Workspace, path: Path, source: str | None, mapping: Mapping[str, str] | None
 ) -> Path | None:
@@ -109,7 +115,7 @@ def _own_categories(
     if unknown:
         msg = f"[records] categories names {', '.join(unknown)}; the sources are {', '.join(sorted(known))}"
         raise ConfigError(msg, hint="name a source, or a mapping of [records.map]")
-    name = source or ("mapped" if mapping else recognise(open_file(path).columns).name)
+    name = _source(path, source, mapping)
     if name not in tables:
         return None
     table = workspace.folder / tables[name]

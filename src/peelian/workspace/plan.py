@@ -10,7 +10,7 @@ from peelian.workspace.forecast import counts_behind, load_surface
 from peelian.workspace.suspension import is_suspended
 from peelian.workspace.workspace import Outcome, Workspace
 
-__all__ = ["plan", "rebuild_plan"]
+__all__ = ["about_forecast", "plan", "rebuild_plan"]
 
 
 def plan(
@@ -41,6 +41,7 @@ def plan(
     settings = workspace.config.plan
     with workspace.writing():
         source = workspace.latest("forecast", forecast)
+        about_forecast(workspace, source["id"])
         suspended = is_suspended(workspace, source["category"], workspace.result(source["id"])["method"])
         workspace.require("plan", {"kind": "plan", "suspended": suspended})
         parameters = {
@@ -62,6 +63,13 @@ def plan(
             tables={"places": made.frame},
             details={"category": source["category"], "forecast": source["id"]},
         )
+
+
+def about_forecast(workspace: Workspace, forecast: str) -> None:
+    """Say that what follows rests on a forecast: on its category, its method and its sources."""
+    made = workspace.result(forecast)
+    sources = tuple(made.get("sources", ()))
+    workspace.guard.about(category=made["category"], methods=(made["method"],), sources=sources)
 
 
 def build_plan(workspace: Workspace, forecast: str, parameters: dict[str, Any]) -> Plan:

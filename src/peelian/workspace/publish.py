@@ -9,6 +9,7 @@ from typing import Any
 from peelian.charter import Decision, is_in_force
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
+from peelian.workspace.plan import about_forecast
 from peelian.workspace.state import DecisionRow
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -49,6 +50,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         name = source["id"]
         decisions = workspace.state.rows(DecisionRow, DecisionRow.subject == name, order=DecisionRow.serial)
         state = {"author_role": source["role"], "state": _state_now(workspace, source["state"], decisions)}
+        about_forecast(workspace, workspace.result(name)["forecast"])
         workspace.require("publish", {"kind": "plan", "id": name, **state})
         run = workspace.new_run("publish")
         decided = workspace.result(decisions[-1]["id"])

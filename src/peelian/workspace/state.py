@@ -288,6 +288,21 @@ class State:
                 target.execute(select(func.setval(sequence, last, False)))
         return copied
 
+    def scrub(self) -> None:
+        """Write the tables anew, so that the bytes of rows that were deleted or changed are in no file of theirs.
+
+        SQLite keeps them in its log, and PostgreSQL in the tables' files, until this. What a PostgreSQL server keeps
+        elsewhere (its write-ahead log, replicas, backups of its own) is for whoever runs it.
+        """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.address.postgresql:
+                for table in Base.metadata.sorted_tables:
+                    name = connection.dialect.identifier_preparer.format_table(table)
+                    connection.exec_driver_sql(f"VACUUM FULL {name}")
+                return
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.exec_driver_sql(statement)
+
     def fact(self, key: str) -> Any:
         """What was chosen under `key`, or None."""
         found = self.rows(Fact, Fact.key == key)

@@ -82,6 +82,7 @@ def lift(workspace: Workspace, category: str, *, reason: str, automated: bool = 
         if before is None:
             msg = f"nothing is suspended for {category}"
             raise UsageError(msg, hint=f"peelian status --workspace {workspace.folder} lists what is")
+        workspace.guard.about(category=before["category"], methods=(before["method"],))
         resource = {
             "kind": "method",
             "id": before["run"],

@@ -25,6 +25,7 @@ from peelian.trials.rolling import default_executor
 from peelian.units import area_text
 from peelian.workspace.config import Forecast
 from peelian.workspace.grids import grid_table
+from peelian.workspace.halts import HaltedError
 from peelian.workspace.history import gap_of, history, learned_from
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -92,6 +93,7 @@ def trial(
     settings = workspace.config.forecast
     names = tuple(methods or settings.methods)
     chosen = _chosen(names)
+    workspace.guard.work_on(category=category, methods=tuple(method.name for method in chosen))
     _check_bounds(first, last)
     if fractions and areas:
         msg = f"the fractions {list(fractions)} and the areas {list(areas)} were given; expected one of both"
@@ -276,6 +278,11 @@ def _run(
                 progress=tell,
                 folder=folder,
             )
+    except HaltedError:
+        loky.get_reusable_executor(reuse=True).shutdown(
+            wait=True, kill_workers=True
+        )  # what is queued stops, too
+        raise
     except PeelianError:
         shutil.rmtree(folder, ignore_errors=True)  # the same again would come to the same
         raise

@@ -13,19 +13,22 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from peelian._version import __version__
-from peelian.charter import Entry, Ledger, Policy
+from peelian.charter import Entry, Ledger, Policy, Seals
 from peelian.errors import CheckError, ConfigError, NotEnoughDataError, PeelianError, UsageError
 from peelian.workspace.config import FILE, Config, load_config
-from peelian.workspace.files import result_json, sha256_of, sha256_of_file, write_run
+from peelian.workspace.files import result_json, sha256_of_file, write_run
+from peelian.workspace.guard import Guard
+from peelian.workspace.halts import FOLDER as HALTING
+from peelian.workspace.identity import Actor, identify
+from peelian.workspace.outcome import KINDS, Outcome, Progress, silent, version_of
 from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
 
 if TYPE_CHECKING:
@@ -35,34 +38,6 @@ if TYPE_CHECKING:
     from peelian.records import Incidents, IncidentStore
 
 __all__ = ["Outcome", "Progress", "Workspace"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
-
-
-KINDS = {"decide": "decision", "publish": "publication", "init": "workspace"}
-"""Kinds of ledger entries that are not called as their verb."""
-
-
-def version_of(record_files: Mapping[str, str]) -> str:
-    """One hash for a set of record files, whatever their names."""
-    return sha256_of("\n".join(sorted(record_files.values())).encode())
-
-
-def _silent(label: str, done: int, total: int) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a use case gives back: the id of its run and the result as plain data."""
-
-    run: str
-    result: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The result with the id of its run first."""
-        return {"run": self.run, **self.result}
 
 
 class Workspace:
@@ -78,6 +53,8 @@ class Workspace:
         Told how far long work is.
     now : callable, optional
         Gives the present moment in UTC.
+    token : str, optional
+        Who acts, in a workspace that knows its people; by default from the environment variable ``PEELIAN_TOKEN``.
 
     Raises
     ------
@@ -94,12 +71,12 @@ class Workspace:
         role: str | None = None,
         progress: Progress | None = None,
         now: Callable[[], datetime] | None = None,
+        token: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.config: Config = load_config(self.folder)
-        self.policy = Policy.load(self.folder / "policy")
-        self.role = role or self.config.roles.default
-        self.progress = progress or _silent
+        policy = Policy.load(self.folder / "policy")
+        self._told = progress or silent
         self.now = now or (lambda: datetime.now(UTC))
         self.state = State(self.config.state.url, self.folder)
         if not self.state.exists:
@@ -108,15 +85,46 @@ class Workspace:
                 msg, hint="restore it from a backup; the ledger alone: peelian.charter.verify(folder)"
             )
         self.state.create()
+        actor = identify(self.state, role=role, default=self.config.roles.default, token=token)
+        self.guard = Guard(self, policy, actor)
         self._records_checked = False
 
     # -- who may
+
+    @property
+    def policy(self) -> Policy:
+        """The rules of this workspace."""
+        return self.guard.policy
+
+    @property
+    def role(self) -> str:
+        """In which role the caller acts."""
+        return self.guard.actor.role
+
+    @property
+    def person(self) -> str | None:
+        """Id of the registered person who acts; None where roles are only claimed."""
+        return self.guard.actor.person
 
     def require(
         self, action: str, resource: Mapping[str, Any], context: Mapping[str, Any] | None = None
     ) -> None:
         """Ask the charter; a denial is an error that says which policy denied and what would have to change."""
-        self.policy.require(self.role, action, resource, context)
+        self.guard.require(action, resource, context)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """Tell how far long work is. A halt by the overseer stops it here."""
+        self.guard.look()
+        self._told(label, done, total)
+
+    def by_me(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run is known to be by the person who acts now."""
+        return self.person is not None and run["person"] == self.person
+
+    @cached_property
+    def seals(self) -> Seals:
+        """Names and words that must be erasable: outside the ledger, each under a key of its own."""
+        return Seals(self.folder / "sealed", self.folder / "keys" / "seals")
 
     # -- where and what
 
@@ -128,22 +136,18 @@ class Workspace:
     @property
     def known_zone(self) -> str | None:
         """The zone as configured, or chosen by the first import; None before that."""
-        stored: str | None = self.state.fact("zone")
-        configured = self.config.agency.zone
-        if stored is not None and configured is not None and configured != stored:
-            msg = f"peelian.toml says zone = {configured!r}, but the records were imported as civil time of {stored}"
-            raise ConfigError(
-                msg, hint=f"set it back to {stored!r}, or make a new workspace and import again"
-            )
-        return configured or stored
+        return self._settled("zone", self.config.agency.zone, "as civil time of")
 
     @property
     def crs(self) -> str | None:
         """The projected CRS: configured, or chosen by the first import; None before that."""
-        stored: str | None = self.state.fact("crs")
-        configured = self.config.place.crs
+        return self._settled("crs", self.config.place.crs, "in")
+
+    def _settled(self, key: str, configured: str | None, how: str) -> str | None:
+        """What the first import settled, or else the configuration; the two may not differ."""
+        stored: str | None = self.state.fact(key)
         if stored is not None and configured is not None and configured != stored:
-            msg = f"peelian.toml says crs = {configured!r}, but the records were imported in {stored}"
+            msg = f"peelian.toml says {key} = {configured!r}, but the records were imported {how} {stored}"
             raise ConfigError(
                 msg, hint=f"set it back to {stored!r}, or make a new workspace and import again"
             )
@@ -177,7 +181,9 @@ class Workspace:
         cell = self.config.place.cell
         if self.areas is not None:
             return study_grid(crs=self.crs, cell=cell, areas=self.areas)
-        return self._footprint(cell)
+        from peelian.workspace.extent import footprint
+
+        return footprint(self.store, self.extent, crs=self.crs, cell=cell)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -193,36 +199,12 @@ class Workspace:
             return xmin, ymin, xmax, ymax
         if self.crs is None:
             raise self._nothing_stored()
-        table = self.store.table()
-        ends = table.aggregate(
-            x0=table.x.min(), y0=table.y.min(), x1=table.x.max(), y1=table.y.max()
-        ).to_pyarrow()
-        x0, y0, x1, y1 = (ends[name][0].as_py() for name in ("x0", "y0", "x1", "y1"))
-        if x0 is None:
+        from peelian.workspace.extent import extent_of
+
+        bounds = extent_of(self.store)
+        if bounds is None:
             raise self._nothing_stored()
-        return float(x0), float(y0), float(x1), float(y1)
-
-    def _footprint(self, cell: float) -> Grid:
-        """Without areas: the cells with an incident of any category and those around them.
-
-        A rectangle around all incidents would be mostly empty land or water, and every method would look good on it.
-        """
-        import numpy as np
-        from scipy.ndimage import binary_dilation
-
-        from peelian.places import Grid
-
-        assert self.crs is not None
-        x0, y0, x1, y1 = self.extent
-        side = Grid.covering((x0, y0, x1, y1), crs=self.crs, cell=cell).side
-        whole = Grid.covering((x0 - side, y0 - side, x1 + side, y1 + side), crs=self.crs, cell=cell)
-        table = self.store.table()
-        places = table.select("x", "y").distinct().to_pyarrow()
-        found = whole.locate(places["x"].to_numpy(), places["y"].to_numpy())
-        share = np.zeros(len(whole))
-        share[found] = 1.0
-        near = binary_dilation(share.reshape(whole.shape) > 0, structure=np.ones((3, 3), dtype=bool))
-        return Grid(whole.crs, whole.cell, whole.ix0, whole.iy0, whole.shape, near.ravel().astype(float))
+        return bounds
 
     def _nothing_stored(self) -> NotEnoughDataError:
         msg = f"the workspace {self.folder} holds no incident yet"
@@ -349,7 +331,7 @@ class Workspace:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self.progress("waiting for another process in this workspace", 0, 0)
+                self._told("waiting for another process in this workspace", 0, 0)
                 fcntl.flock(file, fcntl.LOCK_EX)
             _ = self.ledger  # a key that can't be read is an error before anything is computed
             self._finish()
@@ -375,6 +357,10 @@ class Workspace:
                 shutil.rmtree(path)
         self.store.sweep()
         self.flush()
+        if (self.folder / HALTING).is_dir():
+            from peelian.workspace.halt import enter_requests
+
+            enter_requests(self)
 
     def new_run(self, verb: str) -> str:
         """A name for the next run of `verb`: its serial number among all runs, for people to read and type."""
@@ -397,11 +383,15 @@ class Workspace:
         run_states: Mapping[str, str] | None = None,
         facts: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
+        actor: Actor | None = None,
+        also: Callable[[Connection], None] | None = None,
     ) -> Outcome:
         """Make a result happen: its files, its row, its decision and its ledger entry, together or not at all.
 
-        Must be called within `writing`.
+        Must be called within `writing`. `actor` is who asked for it, where that is not who writes it down; `also`
+        changes other rows in the same transaction.
         """
+        actor = actor or self.guard.actor
         verb, _, number = run.rpartition("-")
         result = json.loads(result_json(result))
         texts = {"result.json": result_json(result), **(pages or {})}
@@ -416,7 +406,7 @@ class Workspace:
             id=run,
             kind=KINDS.get(verb, verb),
             at=at,
-            actor=self.role,
+            actor=actor.role,
             subject=subject or run,
             hashes=hashes,
             details={
@@ -424,6 +414,7 @@ class Workspace:
                 "data_version": version_of(records),
                 "policy": self.policy.digest,
                 "config": sha256_of_file(self.folder / FILE),
+                **self._who(actor, run),
                 **(details or {}),
             },
         )
@@ -434,7 +425,8 @@ class Workspace:
                     serial=int(number),
                     verb=verb,
                     at=at,
-                    role=self.role,
+                    role=actor.role,
+                    person=actor.person,
                     subject=subject,
                     category=category,
                     hashes=result_json(hashes),
@@ -454,6 +446,8 @@ class Workspace:
                 connection.execute(update(Run).where(Run.id == name).values(state=state))
             for key, value in (facts or {}).items():
                 self.state.set_fact(connection, key, value)
+            if also is not None:
+                also(connection)
             connection.execute(
                 insert(OutboxRow).values(id=run, body=entry.to_bytes().decode(), written=False)
             )
@@ -461,6 +455,12 @@ class Workspace:
             self.__dict__.pop(cached, None)
         self.flush()
         return Outcome(run, dict(result))
+
+    def _who(self, actor: Actor, run: str) -> dict[str, str]:
+        """For the ledger: the hash of a sealed note that says who acted; nothing where nobody knows."""
+        if actor.person is None:
+            return {}
+        return {"who": self.seals.seal(result_json({"person": actor.person, "role": actor.role, "run": run}))}
 
     # -- the ledger
 
