@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from .postgres import NO_SERVER, Server, running, stop
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,3 +44,45 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
             run_demo(folder)
             done.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Server:
+    """A PostgreSQL server on loopback, one for all test processes; the test is skipped where none is installed."""
+    base = tmp_path_factory.getbasetemp()
+    alone = worker_id == "master"
+    shared = base if alone else base.parent
+    with (shared / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = running(shared, os.getpid() if alone else os.getppid())
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty state database: a test that takes this runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield "sqlite:///state.db"
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    with server.database() as url:
+        yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the suite was not run because there is no PostgreSQL."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_SERVER in str(r.longrepr)]
+    if skipped:
+        terminalreporter.write_line(
+            f"{len(skipped)} tests on PostgreSQL were skipped: {NO_SERVER} was found or started (tools/postgres)",
+            yellow=True,
+        )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server when the last test process is done."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and not hasattr(config, "workerinput") and factory._basetemp is not None:
+        stop(factory._basetemp)

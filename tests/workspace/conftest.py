@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,9 @@ from peelian.demo_data import stlouis_areas, stlouis_incidents
 from peelian.workspace import Workspace
 from peelian.workspace.import_ import import_records
 from peelian.workspace.init import init
+from peelian.workspace.state import State
+
+from ..postgres import Server
 
 Opener = Callable[..., Workspace]
 
@@ -47,6 +50,47 @@ def imported(tmp_path_factory: pytest.TempPathFactory, one_year: Path) -> Path:
 def city(imported: Path, tmp_path: Path) -> Path:
     """A copy that the test may change."""
     return Path(shutil.copytree(imported, tmp_path / "city"))
+
+
+@pytest.fixture(scope="session")
+def imported_state(imported: Path, postgresql: Server) -> Iterator[str]:
+    """The name of a PostgreSQL database with the state of `imported`, to be copied for each test."""
+    with postgresql.database() as url:
+        source, target = State("sqlite:///state.db", imported), State(url, imported)
+        source.copy_into(target)
+        source.close()
+        target.close()
+        yield str(target.address.url.database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_city(request: pytest.FixtureRequest, imported: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy that the test may change; the test runs twice, with the state in SQLite and in PostgreSQL."""
+    folder = Path(shutil.copytree(imported, tmp_path / "city"))
+    if request.param == "sqlite":
+        yield folder
+        return
+    template = request.getfixturevalue("imported_state")
+    server: Server = request.getfixturevalue("postgresql")
+    with server.database(template=template) as url:
+        keep_state_in(folder, url)
+        yield folder
+
+
+def keep_state_in(folder: Path, url: str) -> None:
+    """Let a workspace have its state elsewhere."""
+    path = folder / "peelian.toml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count('url = "sqlite:///state.db"') == 1
+    path.write_text(text.replace('url = "sqlite:///state.db"', f'url = "{url}"'), encoding="utf-8")
+    for part in folder.glob("state.db*"):
+        part.unlink()
+
+
+@pytest.fixture
+def either_acting(either_city: Path) -> Opener:
+    """Open that copy in a role."""
+    return lambda role="analyst", **more: Workspace(either_city, role=role, **more)
 
 
 @pytest.fixture
