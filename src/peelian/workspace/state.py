@@ -25,6 +25,8 @@ from peelian.workspace.migrations import forget, has_tables, is_current, lock_ke
 __all__ = ["DecisionRow", "Fact", "OutboxRow", "Person", "RecordFile", "Run", "State"]
 
 
+LOCKING = ("try_advisory_lock", "advisory_unlock")
+
 PAUSE = 0.2
 """Seconds between two looks at a lock that another one has."""
 
@@ -218,21 +220,24 @@ class State:
             yield connection
 
     @contextmanager
-    def locked(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    def locked(self, waiting: Callable[[], None] | None = None, *, shared: bool = False) -> Iterator[None]:
         """Keep writers on other machines out for as long as this lasts. SQLite has none: its file is on this one.
 
         Parameters
         ----------
         waiting : callable, optional
             Told once when another one has the lock.
+        shared : bool
+            Only read: others may, too.
         """
         if not self.address.postgresql:
             yield
             return
-        key = lock_key(self.address)
+        key, kind = lock_key(self.address), "_shared" if shared else ""
+        lock, unlock = (getattr(func, f"pg_{verb}{kind}")(key) for verb in LOCKING)
         with self._connected() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-            while not connection.scalar(select(func.pg_try_advisory_lock(key))):
+            while not connection.scalar(select(lock)):
                 if waiting is not None:
                     waiting()
                     waiting = None
@@ -243,7 +248,7 @@ class State:
             finally:
                 self._held = None
                 with suppress(DBAPIError):  # a server that went away has let go of it
-                    connection.execute(select(func.pg_advisory_unlock(key)))
+                    connection.execute(select(unlock))
 
     def _still_held(self, connection: Connection) -> None:
         """The server gives the lock to the next one when it loses sight of us; then nothing more may be written."""

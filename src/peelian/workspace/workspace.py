@@ -80,7 +80,7 @@ class Workspace:
         self.now = now or (lambda: datetime.now(UTC))
         self.state = State(self.config.state.url, self.folder)
         if not self.state.exists:
-            msg = f"the workspace {self.folder} has lost its state database ({self.config.state.url})"
+            msg = f"the workspace {self.folder} has lost its state database ({self.state.where})"
             raise CheckError(
                 msg, hint="restore it from a backup; the ledger alone: peelian.charter.verify(folder)"
             )
@@ -333,9 +333,10 @@ class Workspace:
             except BlockingIOError:
                 self._told("waiting for another process in this workspace", 0, 0)
                 fcntl.flock(file, fcntl.LOCK_EX)
-            _ = self.ledger  # a key that can't be read is an error before anything is computed
-            self._finish()
-            yield
+            with self.state.locked(lambda: self._told("waiting for a writer on another machine", 0, 0)):
+                _ = self.ledger  # a key that can't be read is an error before anything is computed
+                self._finish()
+                yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -347,7 +348,8 @@ class Workspace:
             return
         with file:
             fcntl.flock(file, fcntl.LOCK_SH)
-            yield
+            with self.state.locked(shared=True):
+                yield
 
     def _finish(self) -> None:
         known = {row["id"] for row in self.runs()}
