@@ -38,6 +38,7 @@ __all__ = [
     "Cosigner",
     "check_lines",
     "cosignatures",
+    "head_of",
     "load_cosigners",
     "mldsa_works",
     "read_cosigners",
@@ -347,6 +348,21 @@ def read_cosigners(text: str) -> tuple[Cosigner, ...]:
 def load_cosigners(path: Path) -> tuple[Cosigner, ...]:
     """Read a cosigner's key file, which only its owner may open; errors as `read_cosigners`."""
     return read_cosigners(read_key_file(path))
+
+
+def head_of(note: bytes) -> Checkpoint:
+    """Origin, size and root of a signed checkpoint, whoever signed it.
+
+    Raises
+    ------
+    LedgerError
+        If it is none.
+    """
+    try:
+        return Checkpoint.from_text(parse_note(note)[0])
+    except ValueError as error:
+        msg = f"not a signed checkpoint: {error}"
+        raise LedgerError(msg) from error
 
 
 def cosignatures(note: bytes, keys: Iterable[CosignatureKey]) -> tuple[Cosignature, ...]:
