@@ -51,5 +51,11 @@ def test_the_issue_s_verbs_are_there() -> None:
         "publish",
         "status",
         "demo",
+        "halt",
+        "resume",
+        "people add",
+        "people list",
+        "people end",
+        "people erase",
     ]
     assert {*verbs, "ledger verify", "ledger show"} == set(commands())
