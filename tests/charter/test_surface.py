@@ -34,6 +34,7 @@ def test_the_names_that_others_rely_on() -> None:
         "is_in_force",
         "transition",
         "verify",
+        "verify_since",
     ]
     assert all(hasattr(charter, name) for name in charter.__all__)
 

@@ -11,6 +11,7 @@ from peelian.charter.decisions import (
     transition,
 )
 from peelian.charter.entry import Clock, Entry, canonical_json
+from peelian.charter.growth import verify_since
 from peelian.charter.ledger import REMEMBERED_IDS, Ledger
 from peelian.charter.note import Checkpoint, Signer, Verifier
 from peelian.charter.policy import Answer, Policy
@@ -43,4 +44,5 @@ __all__ = [
     "is_in_force",
     "transition",
     "verify",
+    "verify_since",
 ]
