@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Server:
 
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     supervisor: int
 
     def url(self, database: str, *, user: str | None = None, password: str | None = None) -> URL:

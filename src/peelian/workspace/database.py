@@ -7,6 +7,7 @@ A URL may hold a password. So the text of one is taken apart here and forgotten:
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import shutil
@@ -17,17 +18,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from peelian.errors import ConfigError, MissingExtraError, PeelianError
 
-__all__ = ["LOOPBACK", "OLDEST", "Address", "copy_of", "engine_for", "retold"]
+__all__ = ["LOOPBACK", "OLDEST", "Address", "connect", "copy_of", "engine_for", "retold"]
 
 FORMS = "sqlite:///FILE, postgresql://USER@HOST/DATABASE, or env:NAME for a URL in an environment variable"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OLDEST = 15
 """The oldest PostgreSQL that is tested; the project itself supports a version for five years."""
+
+# Our errors tell what happened; the pool's own words would come along on stderr where a program hasn't set up logging.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 TIMEOUT = 30
 """Seconds after which a server that says nothing is given up: none of our statements is long."""
@@ -186,9 +190,53 @@ def engine_for(address: Address, *, read_only: bool = False) -> Engine:
         cursor.close()
         connection.autocommit = False
 
+    def lose(context: ExceptionContext) -> PeelianError | None:
+        # The driver lets errors of its socket through as they are.
+        error = context.original_exception
+        if context.connection is None or not isinstance(error, OSError):
+            return None
+        context.is_disconnect = True
+        return retold(error, address)
+
+    event.listen(engine, "handle_error", lose)
     # Before SQLAlchemy looks where it is: that is in our schema.
     event.listen(engine, "connect", begin_session, insert=True)
     return engine
+
+
+def connect(engine: Engine, address: Address) -> Connection:
+    """A connection, or why there is none.
+
+    Raises
+    ------
+    ConfigError
+        A user, a password, a database or a right is off, or the server is too old.
+    PeelianError
+        Nobody answers.
+    """
+    try:
+        return _recent(_again(engine), address)
+    except (DBAPIError, OSError) as error:
+        problem = retold(error, address)
+    # Not where it was caught: the driver's frames hold the password, and would come along as the context.
+    raise problem
+
+
+def _again(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OSError:  # the server was restarted: what the pool keeps leads nowhere
+        engine.dispose()
+        return engine.connect()
+
+
+def _recent(connection: Connection, address: Address) -> Connection:
+    found = connection.dialect.server_version_info
+    if not address.postgresql or found is None or found >= (OLDEST,):
+        return connection
+    connection.close()
+    msg = f"{address.where} is of version {'.'.join(map(str, found))}; expected {OLDEST} or later"
+    raise ConfigError(msg, hint="let the server be upgraded; PostgreSQL keeps each version up for five years")
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:
@@ -216,7 +264,9 @@ SETTINGS = frozenset({"28P01", "28000", "3D000", "42501"})
 def retold(error: DBAPIError | OSError, address: Address) -> PeelianError:
     """What a driver raised, without the driver's own words about how it was called."""
     original = error.orig if isinstance(error, DBAPIError) else error
-    told = original.args[0] if original is not None and original.args else type(error).__name__
+    told: object = type(error).__name__
+    if original is not None and original.args:
+        told = str(original) if isinstance(original, OSError) else original.args[0]
     if isinstance(told, dict):  # pg8000 gives the fields of the server's message
         code, said = str(told.get("C", "")), str(told.get("M", "no reason"))
     else:
@@ -231,5 +281,5 @@ def retold(error: DBAPIError | OSError, address: Address) -> PeelianError:
             msg, hint="pg_isready -h HOST -p PORT; is the server up, and the URL of [state] its own?"
         )
     if "full" in said:
-        return PeelianError(msg, hint="make room on the disk; nothing of this step was kept")
+        return PeelianError(msg, hint="make room on the disk; peelian status shows whether the step was kept")
     return PeelianError(msg, hint="peelian ledger verify, and a backup if the file itself is damaged")

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Engine, Integer, String, Text, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from peelian.errors import CheckError, ConfigError, PeelianError, UsageError
-from peelian.workspace.database import OLDEST, Address, copy_of, engine_for, retold
+from peelian.errors import CheckError, PeelianError, UsageError
+from peelian.workspace.database import Address, connect, copy_of, engine_for, retold
 from peelian.workspace.migrations import forget, has_tables, is_current, lock_key, upgrade
 
 __all__ = ["DecisionRow", "Fact", "OutboxRow", "Person", "RecordFile", "Run", "State"]
@@ -186,24 +186,9 @@ class State:
 
     # -- transactions
 
-    def _connect(self) -> Connection:
-        try:
-            connection = self.engine.connect()
-        except (DBAPIError, OSError) as error:
-            problem = retold(error, self.address)
-        else:
-            found = self.engine.dialect.server_version_info
-            if not self.address.postgresql or found is None or found >= (OLDEST,):
-                return connection
-            connection.close()
-            version = ".".join(map(str, found))
-            problem = ConfigError(f"{self.where} is version {version}; expected {OLDEST} or later")
-        # Not where it was caught: the driver's frames hold the password, and would come along as the context.
-        raise problem
-
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._connect() as connection:
+        with connect(self.engine, self.address) as connection:
             try:
                 yield connection
             except IntegrityError:
@@ -247,18 +232,20 @@ class State:
                 yield
             finally:
                 self._held = None
-                with suppress(DBAPIError):  # a server that went away has let go of it
+                with suppress(SQLAlchemyError, PeelianError):  # a server that went away has let go of it
                     connection.execute(select(unlock))
 
     def _still_held(self, connection: Connection) -> None:
         """The server gives the lock to the next one when it loses sight of us; then nothing more may be written."""
         try:
             connection.execute(select(1))
-        except (DBAPIError, InvalidRequestError):
+        except (SQLAlchemyError, PeelianError):
             msg = f"the connection to {self.where} broke while this step was being written"
         else:
             return
-        raise PeelianError(msg, hint="run it again; nothing of it was kept")
+        raise PeelianError(
+            msg, hint="peelian status shows whether the step was kept; if it was not, run it again"
+        )
 
     # -- what they hold
 
