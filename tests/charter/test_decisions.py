@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peelian.charter.decisions import CHOICES, STATES, Decision, is_in_force, transition
+from peelian.charter.decisions import CHOICES, STATES, Decision, is_in_force, standing, transition
 from peelian.errors import DataError, RefusedError, UsageError
 
+ACTIONS = ("propose", "approve", "amend", "refuse", "begin", "expire", "withdraw", "review")
 NOW = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
 REASON = "The cells on Grand Boulevard were covered twice last week."
 
@@ -46,6 +47,12 @@ def make(**changes: Any) -> Decision:
         ("approved", "expire", "expired"),
         ("amended", "withdraw", "withdrawn"),
         ("amended", "expire", "expired"),
+        ("approved", "begin", "in force"),
+        ("amended", "begin", "in force"),
+        ("in force", "expire", "expired"),
+        ("in force", "withdraw", "withdrawn"),
+        ("expired", "review", "reviewed"),
+        ("withdrawn", "review", "reviewed"),
     ],
 )
 def test_moves(state: str, action: str, after: str) -> None:
@@ -55,14 +62,14 @@ def test_moves(state: str, action: str, after: str) -> None:
 def test_there_are_no_other_moves() -> None:
     allowed, refusals = 0, []
     for state in STATES:
-        for action in ("propose", "approve", "amend", "refuse", "withdraw", "expire"):
+        for action in ACTIONS:
             try:
                 assert transition(state, action) in STATES
             except RefusedError as refused:
                 refusals.append((state, refused))
             else:
                 allowed += 1
-    assert allowed == 11
+    assert allowed == 17
     assert all(state in refused.message and refused.hint for state, refused in refusals)
 
 
@@ -78,7 +85,7 @@ def test_refusals_are_explained() -> None:
         transition("proposed", "accept")
 
 
-@given(st.lists(st.sampled_from(["propose", "approve", "amend", "refuse", "withdraw", "expire"]), max_size=8))
+@given(st.lists(st.sampled_from(ACTIONS), max_size=12))
 def test_nothing_is_approved_that_was_not_proposed(actions: list[str]) -> None:
     state, trail = "draft", ["draft"]
     for action in actions:
@@ -91,6 +98,10 @@ def test_nothing_is_approved_that_was_not_proposed(actions: list[str]) -> None:
         if decided in trail:
             assert trail[trail.index(decided) - 1] == "proposed"
     assert len(set(trail)) == len(trail)  # no way back
+    if "in force" in trail:
+        assert trail[trail.index("in force") - 1] in ("approved", "amended")
+    if "reviewed" in trail:
+        assert trail[trail.index("reviewed") - 1] in ("expired", "withdrawn")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,15 @@ def test_the_plain_form() -> None:
         "shown_copy": "runs/decide-1/shown.html",
         "dissent": None,
         "demonstration": True,
+        "begins_at": None,
+        "looked": None,
     }
+
+
+def test_what_an_earlier_version_stored_is_read() -> None:
+    stored = make().to_dict()
+    del stored["begins_at"], stored["looked"]
+    assert Decision.from_dict(stored) == make()
 
 
 def test_times_are_kept_in_utc() -> None:
@@ -162,6 +181,9 @@ def test_reasons_in_any_language(reason: str) -> None:
         ({"shown": {}}, "on the screen"),
         ({"shown": {"a": "abc"}}, "expected SHA-256"),
         ({"expires_at": NOW}, "not after it"),
+        ({"begins_at": NOW - timedelta(seconds=1)}, "before it was taken"),
+        ({"begins_at": NOW + timedelta(days=7)}, "not after it"),
+        ({"begins_at": datetime(2026, 2, 2)}, "without a zone"),  # noqa: DTZ001
         ({"decided_at": datetime(2026, 1, 1)}, "without a zone"),  # noqa: DTZ001
         ({"subject": ""}, "needs an id"),
     ],
@@ -171,7 +193,7 @@ def test_what_is_no_decision(changes: dict[str, Any], told: str) -> None:
         make(**changes)
 
 
-@pytest.mark.parametrize("state", ["draft", "approved", "refused", "withdrawn", "expired"])
+@pytest.mark.parametrize("state", [state for state in STATES if state != "proposed"])
 def test_only_what_is_proposed_is_decided_on(state: str) -> None:
     with pytest.raises(RefusedError):
         make(state=state)
@@ -188,10 +210,49 @@ def test_in_force_from_the_decision_to_its_end() -> None:
         is_in_force(decision, datetime(2026, 2, 1))  # noqa: DTZ001
 
 
+def test_an_approval_begins_and_expires_by_itself() -> None:
+    decision = make(
+        begins_at=NOW + timedelta(days=2), looked={"run": "look-1", "seconds": 61.5}, action="approve"
+    )
+    assert Decision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
+    for days, state in (
+        (0, "approved"),
+        (1.99, "approved"),
+        (2, "in force"),
+        (6.9, "in force"),
+        (7, "expired"),
+    ):
+        at = NOW + timedelta(days=days)
+        assert standing(decision, at) == state
+        assert is_in_force(decision, at) == (state == "in force")
+    for state in ("withdrawn", "reviewed"):
+        ended = Decision.from_dict({**decision.to_dict(), "state": state})
+        assert {standing(ended, NOW + timedelta(days=days)) for days in (0, 3, 9)} == {state}
+    assert standing(make(action="refuse"), NOW + timedelta(days=99)) == "refused"
+
+
+@given(
+    st.sampled_from(CHOICES),
+    st.timedeltas(timedelta(0), timedelta(days=3)),
+    st.timedeltas(timedelta(seconds=1), timedelta(days=30)),
+    st.lists(st.timedeltas(timedelta(days=-9), timedelta(days=40)), min_size=2, max_size=6),
+)
+def test_time_only_goes_along_the_table(
+    action: str, wait: timedelta, lasts: timedelta, asked: list[timedelta]
+) -> None:
+    removed = ("c1",) if action == "amend" else ()
+    decision = make(action=action, removed=removed, begins_at=NOW + wait, expires_at=NOW + wait + lasts)
+    states = [standing(decision, NOW + after) for after in sorted(asked)]
+    order = [decision.state] if action == "refuse" else [decision.state, "in force", "expired"]
+    assert [order.index(state) for state in states] == sorted(order.index(state) for state in states)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"decided_at": "yesterday"},
+        {"begins_at": "tomorrow"},
+        {"looked": 5, "reason": ""},
         {"decided_at": None},
         {"reason": "ok"},
         {"shown": 5},

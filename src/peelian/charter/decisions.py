@@ -1,7 +1,8 @@
 """Decisions: what a role decided on a plan, why, and what it was looking at.
 
 A plan is advice until a named role approves it, changes it or refuses it, with a reason. Approving has no
-shorter way than refusing. What is decided runs out at a stated time; after that it has to be decided again.
+shorter way than refusing. What is decided begins and runs out at stated times; after that it has to be decided again,
+and what came of it is reviewed. One table says what can become of a plan in each state.
 This module is pure: where decisions are kept is the workspace's matter.
 """
 
@@ -16,10 +17,21 @@ from typing import Any
 from peelian.charter.actions import ROLES
 from peelian.errors import DataError, RefusedError, UsageError
 
-__all__ = ["CHOICES", "MIN_REASON", "STATES", "Decision", "check_reason", "is_in_force", "transition"]
+__all__ = [
+    "CHOICES",
+    "MIN_REASON",
+    "STATES",
+    "Decision",
+    "check_reason",
+    "is_in_force",
+    "standing",
+    "transition",
+]
 
 CHOICES = ("approve", "amend", "refuse")
-STATES = ("draft", "proposed", "approved", "amended", "refused", "withdrawn", "expired")
+STATES = (
+    "draft", "proposed", "approved", "amended", "refused", "in force", "expired", "withdrawn", "reviewed",
+)  # fmt: skip
 MIN_REASON = 20
 """Fewest characters of a reason."""
 
@@ -32,13 +44,26 @@ _MOVES: Mapping[str, Mapping[str, str]] = {
         "withdraw": "withdrawn",
         "expire": "expired",
     },
-    "approved": {"withdraw": "withdrawn", "expire": "expired"},
-    "amended": {"withdraw": "withdrawn", "expire": "expired"},
+    "approved": {"begin": "in force", "withdraw": "withdrawn", "expire": "expired"},
+    "amended": {"begin": "in force", "withdraw": "withdrawn", "expire": "expired"},
     "refused": {},
-    "withdrawn": {},
-    "expired": {},
+    "in force": {"withdraw": "withdrawn", "expire": "expired"},
+    "expired": {"review": "reviewed"},
+    "withdrawn": {"review": "reviewed"},
+    "reviewed": {},
 }
+"""The life of a plan: what can become of it in each state. Time alone begins and expires; all else people do."""
 _ACTIONS = tuple(dict.fromkeys(action for moves in _MOVES.values() for action in moves))
+_NEW = "withdraw it, or make a new plan and decide on that"
+_HINTS: Mapping[tuple[str, str], str] = {
+    ("draft", ""): "propose it first",
+    ("in force", "review"): "it is reviewed once it has expired or was withdrawn",
+    ("approved", "review"): "it is reviewed once it has expired or was withdrawn",
+    ("amended", "review"): "it is reviewed once it has expired or was withdrawn",
+    ("proposed", "review"): "decide on it; what was approved is reviewed when it is over",
+    ("expired", ""): "review it, and make a new plan: peelian review DECISION --reason '...'",
+    ("withdrawn", ""): "review it, and make a new plan: peelian review DECISION --reason '...'",
+}
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -49,7 +74,7 @@ def transition(state: str, action: str) -> str:
     ----------
     state : str
         One of `STATES`.
-    action : {"propose", "approve", "amend", "refuse", "withdraw", "expire"}
+    action : {"propose", "approve", "amend", "refuse", "begin", "expire", "withdraw", "review"}
 
     Raises
     ------
@@ -68,11 +93,13 @@ def transition(state: str, action: str) -> str:
             msg = f"what is {state} stays so: it can't be used to {action}"
             raise RefusedError(msg, hint="make a new plan and decide on that: peelian plan")
         msg = f"one can't {action} what is {state}; it can be: {', '.join(moves)}"
-        hint = (
-            "propose it first" if state == "draft" else "withdraw it, or make a new plan and decide on that"
-        )
-        raise RefusedError(msg, hint=hint)
+        raise RefusedError(msg, hint=_HINTS.get((state, action)) or _HINTS.get((state, ""), _NEW))
     return moves[action]
+
+
+def _reachable(state: str) -> set[str]:
+    """A state, and every one that can come after it."""
+    return {state}.union(*(_reachable(after) for after in _MOVES[state].values()))
 
 
 def _utc(at: datetime, *, what: str) -> datetime:
@@ -105,6 +132,11 @@ class Decision:
         Why, in words.
     decided_at, expires_at : datetime
         In UTC.
+    begins_at : datetime, optional
+        From when on it may be carried out; from the decision on when it is not given.
+    looked : mapping, optional
+        The last look at exactly what was decided on by whoever decided: ``run``, and ``seconds`` from it to the
+        decision. None where there was none.
     removed, added : tuple of str
         For an amendment: ids of the cells taken out of the plan and put into it.
     shown : mapping of str to str
@@ -131,6 +163,8 @@ class Decision:
     shown_copy: str | None = None
     dissent: str | None = None
     demonstration: bool = False
+    begins_at: datetime | None = None
+    looked: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_said("reason", self.reason)
@@ -140,7 +174,7 @@ class Decision:
             msg = f"the decision is {self.action!r}; expected one of {', '.join(CHOICES)}"
             raise UsageError(msg)
         outcome = _MOVES["proposed"][self.action]
-        if self.state not in (outcome, *_MOVES[outcome].values()):
+        if self.state not in _reachable(outcome):
             msg = f"a decision to {self.action} can't leave a plan {self.state}"
             raise UsageError(msg)
         if self.role not in ROLES:
@@ -152,9 +186,17 @@ class Decision:
         _check_amendments(self.action, self.removed, self.added)
         _check_shown(self.shown)
         decided = _utc(self.decided_at, what="the time of a decision")
-        if _utc(self.expires_at, what="the end of a decision") <= decided:
+        if _utc(self.begins, what="the beginning of a decision") < decided:
+            msg = f"the decision of {_written(decided)} would begin at {_written(self.begins)}, before it was taken"
+            raise UsageError(msg, hint="let it begin now or later: what nobody had approved was not in force")
+        if _utc(self.expires_at, what="the end of a decision") <= self.begins:
             msg = f"the decision of {_written(decided)} would run out at {_written(self.expires_at)}, not after it"
             raise UsageError(msg, hint="give a later end")
+
+    @property
+    def begins(self) -> datetime:
+        """From when on it may be carried out."""
+        return self.begins_at or self.decided_at
 
     @classmethod
     def make(
@@ -174,6 +216,8 @@ class Decision:
         shown_copy: str | None = None,
         dissent: str | None = None,
         demonstration: bool = False,
+        begins_at: datetime | None = None,
+        looked: Mapping[str, Any] | None = None,
     ) -> Decision:
         """Take a decision on a plan that is now in ``state``; other parameters as those of the class.
 
@@ -206,18 +250,20 @@ class Decision:
             shown_copy=shown_copy,
             dissent=dissent,
             demonstration=demonstration,
+            begins_at=None if begins_at is None else _utc(begins_at, what="the beginning of a decision"),
+            looked=None if looked is None else dict(looked),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; times as ISO 8601 with ``Z``."""
         plain: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        for key in ("decided_at", "expires_at"):
-            plain[key] = _written(plain[key].astimezone(UTC))
+        for key in ("decided_at", "begins_at", "expires_at"):
+            plain[key] = None if plain[key] is None else _written(plain[key].astimezone(UTC))
         return {**plain, "removed": list(self.removed), "added": list(self.added), "shown": dict(self.shown)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Decision:
-        """Read what `to_dict` gave.
+        """Read what `to_dict` gave, by this version or an earlier one, which knew no beginning and no look.
 
         Raises
         ------
@@ -226,8 +272,9 @@ class Decision:
         """
         try:
             given = dict(data)
-            for key in ("decided_at", "expires_at"):
-                given[key] = datetime.fromisoformat(given[key])
+            for key in ("decided_at", "begins_at", "expires_at"):
+                if key != "begins_at" or given.get(key) is not None:
+                    given[key] = datetime.fromisoformat(given[key])
             given["removed"], given["added"] = tuple(given["removed"]), tuple(given["added"])
             given["shown"] = dict(given["shown"])
             return cls(**given)
@@ -236,15 +283,15 @@ class Decision:
             raise DataError(msg) from error
 
 
-def check_reason(reason: str) -> str:
-    """A reason without the white space around it.
+def check_reason(reason: str, *, what: str = "reason") -> str:
+    """A reason, or what else is to be said in words, without the white space around it.
 
     Raises
     ------
     UsageError
         It says too little.
     """
-    _check_said("reason", reason)
+    _check_said(what, reason)
     return reason.strip()
 
 
@@ -278,6 +325,25 @@ def _check_shown(shown: Mapping[str, str]) -> None:
             raise UsageError(msg)
 
 
+def standing(decision: Decision, at: datetime) -> str:
+    """The state of a plan by its decision at a time: what was done, and what the time makes of it.
+
+    Nobody has to do anything for an approval to begin or to expire.
+
+    Raises
+    ------
+    UsageError
+        If the time has no zone.
+    """
+    moment = _utc(at, what="the time that was asked about")
+    state = decision.state
+    if "begin" in _MOVES[state] and moment >= decision.begins:
+        state = transition(state, "begin")
+        if moment >= decision.expires_at:
+            state = transition(state, "expire")
+    return state
+
+
 def is_in_force(decision: Decision, at: datetime) -> bool:
     """Whether what was decided may be carried out at a time: approved or amended, begun and not run out.
 
@@ -286,5 +352,4 @@ def is_in_force(decision: Decision, at: datetime) -> bool:
     UsageError
         If the time has no zone.
     """
-    moment = _utc(at, what="the time that was asked about")
-    return decision.state in ("approved", "amended") and decision.decided_at <= moment < decision.expires_at
+    return standing(decision, at) == "in force"

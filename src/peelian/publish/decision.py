@@ -26,8 +26,10 @@ STATES = {
         "{who} changed this plan and approved the changed one.",
     ),
     "refused": ("Refused", "warn", "{who} refused this plan. Nothing follows from it."),
+    "in force": ("In force", "good", "{who} approved this plan, and it is in force."),
     "withdrawn": ("Withdrawn", "warn", "This plan was approved and then withdrawn. Nothing follows from it."),
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
+    "reviewed": ("Reviewed", "warn", "The approval of this plan is over, and what came of it was reviewed."),
 }
 CLAIM = "{role} is the role that was claimed when the decision was entered. The software can't prove who sat there."
 CELL = re.compile(r"\bE-?\d+N-?\d+\b", re.IGNORECASE)
@@ -41,7 +43,7 @@ def state_of(decision: Result | None) -> str:
 
 def in_force(decision: Result | None) -> bool:
     """Whether somebody said yes: only then may what a plan contains be published."""
-    return state_of(decision) in ("approved", "amended")
+    return state_of(decision) in ("approved", "amended", "in force")
 
 
 def _quoted(said: Any, *, cells: bool) -> str:
