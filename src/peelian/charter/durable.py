@@ -73,8 +73,15 @@ def _make_folder(folder: Path, *, touched: set[Path]) -> None:
     touched.add(folder.parent)
 
 
-def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
+def write_files(files: Sequence[tuple[Path, bytes]], *, last: tuple[Path, bytes] | None = None) -> None:
     """Write all these files durably; each appears under its name whole or not at all.
+
+    Parameters
+    ----------
+    files : sequence of (Path, bytes)
+        They get their names in any order.
+    last : (Path, bytes), optional
+        A file that gets its name only when the names of all the others are on the disk.
 
     Raises
     ------
@@ -82,17 +89,24 @@ def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
         If the disk refuses. Some of the files may then be there, and temporary ones beside them.
     """
     touched: set[Path] = set()
-    for start in range(0, len(files), _HANDLES):
+    drafts = [*files, *([last] if last else [])]
+    for start in range(0, len(drafts), _HANDLES):
         handles: list[int] = []
         try:
-            for path, data in files[start : start + _HANDLES]:
+            for path, data in drafts[start : start + _HANDLES]:
                 _make_folder(path.parent, touched=touched)
                 handles.append(_write(temporary(path), data))
             _sync_all(handles)
         finally:
             for handle in handles:
                 os.close(handle)
-    for path, _ in files:
+    _give_names([path for path, _ in files], touched=touched)
+    if last:
+        _give_names([last[0]], touched=set())
+
+
+def _give_names(paths: Sequence[Path], *, touched: set[Path]) -> None:
+    for path in paths:
         os.replace(temporary(path), path)  # noqa: PTH105 - one call site for all renames
         touched.add(path.parent)
     for folder in sorted(touched):
@@ -101,7 +115,7 @@ def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Replace one file durably, in one step."""
-    write_files([(path, data)])
+    write_files([], last=(path, data))
 
 
 class Lock:

@@ -470,8 +470,8 @@ class Ledger:
         self._head = None  # whatever interrupts the writing, the next append reads the disk again
         try:
             lock.mark()
-            write_files([(self.root / tile.path, data) for tile, data in grown.files])
-            replace_file(self.root / CHECKPOINT_FILE, note)
+            files = [(self.root / tile.path, data) for tile, data in grown.files]
+            write_files(files, last=(self.root / CHECKPOINT_FILE, note))
         except OSError:
             with suppress(OSError, LedgerError):  # give back the space; the next append tries it again
                 clear_leftovers(self.root, self.size)
