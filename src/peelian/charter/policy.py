@@ -44,8 +44,7 @@ def _packaged_names() -> list[str]:
 
 def _permitting(action: str) -> list[str]:
     """The files of the default policies in which something permits an action."""
-    files = {name: _packaged(name) for name in _packaged_names() if name not in _OURS}
-    return [name for name, text in files.items() if f'Action::"{action}"' in text]
+    return [name for name, text in Policy.defaults().items() if f'Action::"{action}"' in text]
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,8 @@ class Policy:
         The parsed policies.
     schema : cedarpy.Schema
         What they may speak of.
+    texts : mapping of str to str
+        What each file says, by its name; without the software's own, which belong to the release.
     digest : str
         SHA-256, in hex, of all files, to be kept with what was decided under them.
     folder : Path
@@ -119,10 +120,12 @@ class Policy:
         rules: Mapping[str, _Rule],
         policies: cedarpy.PolicySet,
         schema: cedarpy.Schema,
+        texts: Mapping[str, str],
         digest: str,
         folder: Path,
     ) -> None:
         self.digest = digest
+        self.texts = dict(texts)
         self._folder = folder
         self._rules = rules
         self._policies = policies
@@ -144,6 +147,11 @@ class Policy:
                 written.append(path)
         return tuple(written)
 
+    @staticmethod
+    def defaults() -> dict[str, str]:
+        """The texts of the default policies by the name of their file, without the software's own."""
+        return {name: _packaged(name) for name in _packaged_names() if name not in _OURS}
+
     @classmethod
     def load(cls, folder: Path) -> Policy:
         """Read the policies of a workspace.
@@ -159,6 +167,12 @@ class Policy:
         """
         texts = _read_folder(folder)
         _check_hard_rules(texts, folder)
+        return cls.of({name: text for name, text in texts.items() if name not in _OURS}, folder=folder)
+
+    @classmethod
+    def of(cls, own: Mapping[str, str], *, folder: Path) -> Policy:
+        """As `load`, from texts by the name of their file; the software's own are added. Errors name `folder`."""
+        texts = {HARD_RULES: _packaged(HARD_RULES), **dict(sorted(own.items()))}
         rules: dict[str, _Rule] = {}
         for name, text in texts.items():
             for rule in _parse(name, text):
@@ -172,11 +186,22 @@ class Policy:
             rules=rules,
             policies=cedarpy.PolicySet.from_str(whole),
             schema=cedarpy.Schema.from_str(schema_text),
+            texts=own,
             digest=digest,
             folder=folder,
         )
         policy._check_anyone_can_verify(folder)
         return policy
+
+    @property
+    def rules(self) -> tuple[dict[str, Any], ...]:
+        """Each rule, file by file: ``id``, ``effect``, ``file``, ``reason``, ``remedy`` and ``reference``."""
+        said = ("reason", "remedy", "reference")
+        return tuple(
+            {"id": rule.id, "effect": rule.effect, "file": rule.file}
+            | {key: rule.annotations.get(key) or None for key in said}
+            for rule in self._rules.values()
+        )
 
     def ask(
         self,
@@ -281,7 +306,7 @@ class Policy:
         lacking = [name for name in _permitting(action) if name not in known]
         if lacking:
             remedy += f"; one is in {' and '.join(lacking)}, which Peelian brings and {self._folder} lacks: "
-            remedy += _restoring(self._folder)
+            remedy += f"peelian policy propose --default {lacking[0]} --reason '...' --effective DATE"
         return Answer(False, (), reason, remedy)
 
     def _check_anyone_can_verify(self, folder: Path) -> None:
@@ -337,11 +362,8 @@ def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:
 
 
 def _restoring(folder: Path) -> str:
-    """The command that writes the software's own files anew, adds those that are missing and leaves all others."""
-    return (
-        'python -c "import pathlib, peelian.charter as c; '
-        f'c.Policy.write_defaults(pathlib.Path({str(folder)!r}))"'
-    )
+    """The command that writes the software's own files anew and leaves all others."""
+    return f"peelian policy update --workspace {folder.parent}"
 
 
 def _parse(name: str, text: str) -> list[_Rule]:
