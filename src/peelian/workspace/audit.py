@@ -8,12 +8,14 @@ from peelian.audits import ExposureAudit, Threshold, equal_hours, exposure_audit
 from peelian.errors import UsageError
 from peelian.places import population_by_cell
 from peelian.response import Plan
+from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["audit", "audit_plan"]
 
 
+@recorded
 def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     """Measure the exposure of each population group under a plan; the page is ``runs/ID/audit.html``.
 

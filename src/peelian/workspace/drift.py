@@ -18,6 +18,7 @@ from peelian.trials import run_trial
 from peelian.trials.drift import FEWEST, FEWEST_APART, Drift, Watch, cusum, drift_text, run_length_of, watch
 from peelian.trials.trial import periods_named
 from peelian.units import Frequency
+from peelian.workspace.calls import recorded
 from peelian.workspace.chain import Chain, Pair, chain_of
 from peelian.workspace.forecast import chosen_method
 from peelian.workspace.grids import grid_from
@@ -51,6 +52,7 @@ class _Reference:
     report: float
 
 
+@recorded
 def drift(
     workspace: Workspace, category: str, *, period: str | None = None, executor: Executor | None = None
 ) -> Outcome:

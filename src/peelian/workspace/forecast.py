@@ -12,6 +12,7 @@ from peelian.methods import CountMap, Method, Surface, method_by_name
 from peelian.places import Counts, Grid, Period, Periods
 from peelian.publish import reported_by_area
 from peelian.trials.trial import periods_named
+from peelian.workspace.calls import recorded
 from peelian.workspace.history import gap_of, history, learned_from, training_incidents
 from peelian.workspace.suspension import counts_only, suspension_of
 from peelian.workspace.trial import decides
@@ -46,6 +47,7 @@ def chosen_method(workspace: Workspace, category: str, frequency: str) -> tuple[
     return CountMap.name, None
 
 
+@recorded
 def forecast(
     workspace: Workspace,
     category: str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from peelian.errors import ConfigError, UsageError
 from peelian.records import SOURCES, recognise
 from peelian.records.files import open_file
+from peelian.workspace.calls import recorded
 from peelian.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["import_records"]
 
 
+@recorded
 def import_records(
     workspace: Workspace,
     path: Path | str,

@@ -6,6 +6,7 @@ from typing import Any
 
 from peelian.methods import CountMap, method_by_name
 from peelian.response import Plan, make_plan
+from peelian.workspace.calls import recorded
 from peelian.workspace.forecast import counts_behind, load_surface
 from peelian.workspace.suspension import is_suspended
 from peelian.workspace.workspace import Outcome, Workspace
@@ -13,6 +14,7 @@ from peelian.workspace.workspace import Outcome, Workspace
 __all__ = ["about_forecast", "plan", "rebuild_plan"]
 
 
+@recorded
 def plan(
     workspace: Workspace,
     *,

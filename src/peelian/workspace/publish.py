@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 
 from peelian.charter import Decision, is_in_force
+from peelian.workspace.calls import recorded
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import about_forecast
@@ -35,6 +36,7 @@ def _state_now(workspace: Workspace, state: str, decisions: list[dict[str, Any]]
     return state if is_in_force(decision, workspace.now()) else "expired"
 
 
+@recorded
 def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     """Write ``public/`` and the commander's bulletin for a decided plan.
 

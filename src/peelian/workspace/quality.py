@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from peelian.workspace.calls import recorded
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["quality"]
 
 
+@recorded
 def quality(workspace: Workspace) -> Outcome:
     """Check the stored records; the page is ``runs/ID/quality.html``."""
     workspace.require("quality", {"kind": "records"})

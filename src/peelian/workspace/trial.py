@@ -23,6 +23,7 @@ from peelian.publish import trial_page
 from peelian.trials import Trial, run_trial
 from peelian.trials.rolling import default_executor
 from peelian.units import area_text
+from peelian.workspace.calls import recorded
 from peelian.workspace.config import Forecast
 from peelian.workspace.grids import grid_table
 from peelian.workspace.halts import HaltedError
@@ -48,6 +49,7 @@ class Interrupted(KeyboardInterrupt):
         self.kept, self.total = kept, total
 
 
+@recorded
 def trial(
     workspace: Workspace,
     category: str,

@@ -22,12 +22,15 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from peelian._version import __version__
 from peelian.charter import Entry, Ledger, Policy, Seals
+from peelian.charter.rotation import append_all
 from peelian.errors import CheckError, ConfigError, NotEnoughDataError, PeelianError, UsageError
+from peelian.workspace.calls import kept_call
 from peelian.workspace.config import FILE, Config, load_config
 from peelian.workspace.files import result_json, sha256_of_file, write_run
 from peelian.workspace.guard import Guard
 from peelian.workspace.halts import FOLDER as HALTING
 from peelian.workspace.identity import Actor, identify
+from peelian.workspace.keys import own_cosigners
 from peelian.workspace.outcome import KINDS, Outcome, Progress, silent, version_of
 from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
 
@@ -87,6 +90,7 @@ class Workspace:
         self.state.create()
         actor = identify(self.state, role=role, default=self.config.roles.default, token=token)
         self.guard = Guard(self, policy, actor)
+        self.call: dict[str, Any] | None = None
         self._records_checked = False
 
     # -- who may
@@ -396,7 +400,7 @@ class Workspace:
         actor = actor or self.guard.actor
         verb, _, number = run.rpartition("-")
         result = json.loads(result_json(result))
-        texts = {"result.json": result_json(result), **(pages or {})}
+        texts = {"result.json": result_json(result), **kept_call(self, verb), **(pages or {})}
         records = self.record_files()
         if added or removed:
             new = {path: sha256_of_file(self.folder / "records" / path) for path in added}
@@ -469,7 +473,13 @@ class Workspace:
     @property
     def ledger(self) -> Ledger:
         """The ledger, open for appending."""
-        return Ledger.open(self.folder / "ledger", key_path=self.folder / "keys" / "ledger.key")
+        also = own_cosigners(self.folder, self.config)
+        return Ledger.open(self.folder / "ledger", key_path=self.key_path, also=also)
+
+    @property
+    def key_path(self) -> Path:
+        """Where the ledger's private key lies, unless it comes from the environment."""
+        return self.folder / "keys" / "ledger.key"
 
     @property
     def remembered(self) -> tuple[int, bytes] | None:
@@ -483,9 +493,8 @@ class Workspace:
         if not pending:
             return
         ledger = self.ledger
-        ledger.append_new(
-            [Entry.from_bytes(row["body"].encode()) for row in pending], expected=self.remembered
-        )
+        waiting = [Entry.from_bytes(row["body"].encode()) for row in pending]
+        append_all(ledger, waiting, key_path=self.key_path, expected=self.remembered)
         checkpoint = ledger.checkpoint()
         with self.state.begin() as connection:
             written = [row["serial"] for row in pending]
