@@ -127,8 +127,8 @@ def _postgresql(url: URL, folder: Path) -> Address:
     if find_spec("pg8000") is None:
         msg = "the state of this workspace lies in PostgreSQL, for which the package pg8000 is needed"
         raise MissingExtraError(msg, hint="python -m pip install 'peelian[postgres]'")
-    if not url.database or "@" in url.database:
-        _refuse("a URL without a database, or with a password in which / ? @ are not written as %2F %3F %40,")
+    if not url.database or "@" in f"{url.host}{url.database}":
+        _refuse("a URL without a database, or with a password in which @ is not written as %40,")
     query = {key: value for key, value in url.query.items() if isinstance(value, str)}
     if not set(url.query) <= OURS | {"unix_sock"} or len(query) < len(url.query):
         _refuse(f"a URL with something else than {', '.join(sorted(OURS))} once in its query")
