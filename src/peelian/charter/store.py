@@ -22,7 +22,9 @@ from peelian.errors import LedgerError
 
 __all__ = [
     "CHECKPOINT_FILE",
+    "ML_DSA_FILE",
     "VKEY_FILE",
+    "WITNESSED_FILE",
     "Growth",
     "TileNodes",
     "clear_leftovers",
@@ -34,6 +36,8 @@ __all__ = [
 
 CHECKPOINT_FILE = "checkpoint"
 VKEY_FILE = "vkey"
+ML_DSA_FILE = "vkey-ml-dsa"
+WITNESSED_FILE = "witnessed"
 
 
 def read_checkpoint(root: Path) -> bytes:

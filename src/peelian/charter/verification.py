@@ -9,15 +9,25 @@ remembers (a size and a root, or an earlier checkpoint).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from peelian.charter.cosignature import MLDSA44, CosignatureKey, cosignatures, mldsa_works
 from peelian.charter.durable import LOCK_FILE, TEMPORARY, locked
 from peelian.charter.merkle import EMPTY_ROOT, edges_root, leaf_hash, subtree_root
 from peelian.charter.note import Checkpoint, Verifier
 from peelian.charter.rotation import Rotation, follow, open_any, rotations
-from peelian.charter.store import CHECKPOINT_FILE, VKEY_FILE, load_tile, read_checkpoint, read_tile, read_vkey
+from peelian.charter.store import (
+    CHECKPOINT_FILE,
+    ML_DSA_FILE,
+    VKEY_FILE,
+    WITNESSED_FILE,
+    load_tile,
+    read_checkpoint,
+    read_tile,
+    read_vkey,
+)
 from peelian.charter.tiles import (
     TILE_WIDTH,
     Tile,
@@ -30,6 +40,7 @@ from peelian.errors import ConfigError, LedgerError
 
 __all__ = ["Verification", "verify"]
 
+KNOWN_FILES = (CHECKPOINT_FILE, VKEY_FILE, ML_DSA_FILE, WITNESSED_FILE)
 _SHOWN_FAULTS = 5
 
 
@@ -76,7 +87,7 @@ def verify(
     expected: tuple[int, bytes] | None = None,
     lock_timeout: float = 60.0,
 ) -> Verification:
-    """Check a whole ledger.
+    """Check a whole ledger, and that it grew from the checkpoint that its witnesses saw, where it holds one.
 
     Parameters
     ----------
@@ -107,6 +118,9 @@ def verify(
         known = [expected] if expected is not None else []
         if since is not None:
             earlier = keys.open_earlier(since)
+            known.append((earlier.size, earlier.root_hash))
+        if (witnessed := root / WITNESSED_FILE).is_file():
+            earlier = keys.open_earlier(witnessed.read_bytes(), what=WITNESSED_FILE)
             known.append((earlier.size, earlier.root_hash))
         check_not_rewound(head, known)
         check = _Check(root, head, keys)
@@ -147,11 +161,14 @@ class Keys:
         All changes of key that the folder shows.
     beside : Verifier, optional
         The key that lies beside the checkpoint.
+    ml_dsa : CosignatureKey, optional
+        The ML-DSA-44 key that lies there too, with which the ledger signs beside its Ed25519 key.
     """
 
     present: Verifier
     chain: list[Rotation]
     beside: Verifier | None
+    ml_dsa: CosignatureKey | None = None
 
     @classmethod
     def of(cls, root: Path, vkey: str | None) -> Keys:
@@ -161,10 +178,10 @@ class Keys:
         if vkey is not None:
             trusted = Verifier.from_vkey(vkey)
             if not (root / VKEY_FILE).exists():
-                return cls(follow(chain, trusted), chain, None)
+                return cls(follow(chain, trusted), chain, None, _ml_dsa(root))
         beside = _beside(root)
         present = follow(chain, trusted or beside)
-        keys = cls(present, chain, beside)
+        keys = cls(present, chain, beside, _ml_dsa(root))
         if beside != present and not (chain and (chain[-1].old, chain[-1].new) == (beside, present)):
             wanted = "the key that was given" if vkey is not None else "the key that took over last"
             msg = f"{VKEY_FILE} was changed: it holds {beside.vkey}, and not {wanted}"
@@ -174,19 +191,36 @@ class Keys:
     def open_head(self, note: bytes) -> Checkpoint:
         """Verify the present checkpoint, and that the key beside it is its, or was until this very checkpoint."""
         head = _open(note, [self.present], what=CHECKPOINT_FILE)
+        if self.ml_dsa is not None and not cosignatures(note, [self.ml_dsa]):
+            msg = f"{CHECKPOINT_FILE} does not verify: the ML-DSA key of {self.ml_dsa.name} did not sign it"
+            raise LedgerError(msg)
         if self.pending(head) and head.size != self.chain[-1].head.size:
             msg = f"{VKEY_FILE} was changed: it holds the key before the present one"
             raise LedgerError(msg)
         return head
 
-    def open_earlier(self, note: bytes) -> Checkpoint:
+    def open_earlier(self, note: bytes, *, what: str = "the checkpoint that was given") -> Checkpoint:
         """Verify a checkpoint of any time, under any key that the ledger had."""
         keys = [self.present, *(step.old for step in self.chain)]
-        return _open(note, keys, what="the checkpoint that was given")
+        return _open(note, keys, what=what)
 
     def pending(self, head: Checkpoint) -> list[str]:
         """The file of the public key, where a change of key did not come to its end."""
         return [VKEY_FILE] if head.size and self.beside not in (None, self.present) else []
+
+
+def _ml_dsa(root: Path) -> CosignatureKey | None:
+    """The ML-DSA-44 key beside the checkpoint, if there is one and `cryptography` here can use it."""
+    path = root / ML_DSA_FILE
+    if not path.exists() or not mldsa_works():
+        return None
+    with suppress(ConfigError, UnicodeDecodeError):
+        text = path.read_text(encoding="utf-8")
+        key = CosignatureKey.from_vkey(text)
+        if text == f"{key.vkey}\n" and key.kind == MLDSA44:
+            return key
+    msg = f"{ML_DSA_FILE} was changed: it is no ML-DSA-44 key and a newline"
+    raise LedgerError(msg)
 
 
 def _beside(root: Path) -> Verifier:
@@ -278,7 +312,7 @@ class _Check:
             name = path.relative_to(self.root).as_posix()
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 self.faults.append(f"{name} is not a plain file")
-            elif path.is_dir() or name in (CHECKPOINT_FILE, VKEY_FILE):
+            elif path.is_dir() or name in KNOWN_FILES:
                 self.files += path.is_file()
             elif name == LOCK_FILE or (path.name.startswith(".") and path.name.endswith(TEMPORARY)):
                 self._note_unfinished(path, name)

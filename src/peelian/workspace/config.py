@@ -147,10 +147,59 @@ class State(_Section):
     url: str = Field(default="sqlite:///state.db", repr=False)
 
 
+class Witness(_Section):
+    """Another institution that cosigns the ledger: asked at a URL, or by files in a folder."""
+
+    name: str = Field(min_length=1)
+    vkey: tuple[str, ...] = Field(min_length=1)
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    folder: str | None = Field(default=None, min_length=1)
+
+    @field_validator("vkey", mode="before")
+    @classmethod
+    def _one_or_more(cls, vkey: object) -> object:
+        return (vkey,) if isinstance(vkey, str) else vkey
+
+    @field_validator("vkey")
+    @classmethod
+    def _keys(cls, vkey: tuple[str, ...]) -> tuple[str, ...]:
+        from peelian.charter.cosignature import CosignatureKey
+
+        for each in vkey:
+            try:
+                CosignatureKey.from_vkey(each)
+            except ConfigError as error:
+                raise ValueError(error.message) from None
+        return vkey
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.folder is None):
+            msg = f"the witness {self.name!r} needs either a url or a folder"
+            raise ValueError(msg)
+        return self
+
+
 class Ledger(_Section):
-    """The ledger's name in its checkpoints (C2SP: a schema-less URL that nobody else uses)."""
+    """The ledger's name in its checkpoints (C2SP: a schema-less URL that nobody else uses), and who watches it."""
 
     origin: str = Field(default="peelian.invalid/workspace", pattern=r"^[^\s+]+$")
+    ml_dsa: bool = False
+    quorum: int = Field(default=0, ge=0)
+    witnesses: tuple[Witness, ...] = ()
+
+    @model_validator(mode="after")
+    def _enough_and_different(self) -> Self:
+        names = [witness.name for witness in self.witnesses]
+        # An Ed25519 cosignature holds under any name of its key: the key itself must differ.
+        keys = [vkey.split("+", 2)[2] for witness in self.witnesses for vkey in witness.vkey]
+        if len(set(names)) < len(names) or len(set(keys)) < len(keys):
+            msg = "two witnesses have the same name or the same key; each counts once"
+            raise ValueError(msg)
+        if self.quorum > len(names):
+            msg = f"quorum = {self.quorum} was given, and there are {len(names)} witnesses"
+            raise ValueError(msg)
+        return self
 
 
 class Config(_Section):
@@ -209,6 +258,8 @@ def _text(text: str) -> str:
 
 def _value(value: object) -> str:
     """One TOML value."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_none=True)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(v) for v in value) + "]"
     if isinstance(value, dict):
@@ -230,6 +281,8 @@ def render_config(config: Config) -> str:
                 lines.append(f"# {key} = (not set)")
             elif value == {}:
                 lines.append(f"# {key} = {{}}")
+            elif value == () and key == "witnesses":  # which are added below, as [[ledger.witnesses]]
+                lines.append(f"# {key} = []")
             else:
                 lines.append(f"{key} = {_value(value)}")
     return "\n".join(lines) + "\n"
