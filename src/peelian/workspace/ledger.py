@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from peelian.charter import Entry, Ledger, verify
-from peelian.errors import LedgerError, UsageError
+from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace.files import sha256_of_file
+from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
 from peelian.workspace.workspace import Workspace
 
@@ -78,9 +79,13 @@ def _check_state(workspace: Workspace, listed: list[dict[str, Any]], waiting: se
     if stored != decided:
         msg = "the decisions in the state database are not those that the ledger holds the hashes of"
         raise LedgerError(msg, hint="restore state.db from a backup")
-    states = {decision["subject"]: decision["state"] for decision in decided.values()}
+    try:
+        states = plan_states(workspace)
+    except RefusedError as no:
+        msg = f"the acts in the ledger don't follow each other: {no.message}"
+        raise LedgerError(msg, hint="restore the workspace from a backup") from no
     for row in runs:
-        expected = states.get(row["id"], "proposed" if row["verb"] == "plan" else "done")
+        expected = states.get(row["id"], "done")
         if row["state"] != expected:
             msg = f"{row['id']} is {row['state']} in the state database, but {expected} by the ledger"
             raise LedgerError(msg, hint="restore state.db from a backup")
