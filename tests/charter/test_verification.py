@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from peelian.charter.cosignature import MLDSA44, Cosigner, cosignatures, mldsa_works
 from peelian.charter.ledger import Ledger
 from peelian.charter.merkle import leaf_hash, tree_head
 from peelian.charter.note import Checkpoint, Signer
@@ -360,4 +361,31 @@ def test_a_contradiction_beside_a_missing_tile_does_not_crash(ledger: Ledger) ->
     (ledger.root / Tile(0, 0, 9).path).write_bytes(bytes(32 * 9))
     (ledger.root / "tile/0/000").unlink()
     with pytest.raises(LedgerError, match="missing"):
+        verify(ledger.root)
+
+
+@pytest.mark.skipif(not mldsa_works(), reason="cryptography here was built without ML-DSA")
+def test_a_second_signature_with_ml_dsa(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "ledger", origin=ORIGIN, key_path=tmp_path / "key")
+    also = Cosigner.generate(ORIGIN, kind=MLDSA44)
+    (ledger.root / "vkey-ml-dsa").write_text(also.key.vkey + "\n")
+    with pytest.raises(LedgerError, match="the ML-DSA key of city.example/ledger did not sign it"):
+        verify(ledger.root)
+    both = Ledger.open(ledger.root, key_path=tmp_path / "key", also=[also])
+    both.append([b"one"])
+    assert verify(ledger.root, vkey=ledger.vkey).size == 1
+    assert cosignatures(both.signed_checkpoint(), [also.key])[0].at == 0
+    good = (ledger.root / "vkey-ml-dsa").read_bytes()
+    for changed in (
+        good + b"\n",
+        good[:-5] + b"AAAA\n",
+        b"\xff",
+        Cosigner.generate(ORIGIN).key.vkey.encode(),
+    ):
+        (ledger.root / "vkey-ml-dsa").write_bytes(changed)
+        with pytest.raises(LedgerError, match="vkey-ml-dsa was changed"):
+            verify(ledger.root)
+    (ledger.root / "vkey-ml-dsa").write_bytes(good)
+    Ledger.open(ledger.root, key_path=tmp_path / "key").append([b"two"])  # a writer without it is noticed
+    with pytest.raises(LedgerError, match="did not sign it"):
         verify(ledger.root)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from peelian.charter.cosignature import Cosigner
 from peelian.charter.durable import Lock, locked, replace_file, write_files
 from peelian.charter.entry import Entry
 from peelian.charter.merkle import (
@@ -82,15 +83,24 @@ class Ledger:
         Private key; without it the ledger is for reading.
     lock_timeout : float
         Seconds to wait for another writer.
+    also : sequence of Cosigner
+        Further keys of the ledger that sign each checkpoint beside the Ed25519 one: ML-DSA-44.
     """
 
     def __init__(
-        self, root: Path, *, verifier: Verifier, signer: Signer | None = None, lock_timeout: float = 30.0
+        self,
+        root: Path,
+        *,
+        verifier: Verifier,
+        signer: Signer | None = None,
+        lock_timeout: float = 30.0,
+        also: Sequence[Cosigner] = (),
     ) -> None:
         self.root = root
         self.verifier = verifier
         self.lock_timeout = lock_timeout
         self._signer = signer
+        self._also = tuple(also)
         self._head: _Head | None = None
 
     @classmethod
@@ -133,6 +143,7 @@ class Ledger:
         vkey: str | None = None,
         key_path: Path | None = None,
         lock_timeout: float = 30.0,
+        also: Sequence[Cosigner] = (),
     ) -> Ledger:
         """Open a ledger: with its signing key for writing, else for reading.
 
@@ -159,7 +170,7 @@ class Ledger:
         if signer is not None and signer.verifier != verifier:
             msg = f"the signing key {key_path} does not belong to the verifier key {verifier.vkey}"
             raise ConfigError(msg)
-        ledger = cls(root, verifier=verifier, signer=signer, lock_timeout=lock_timeout)
+        ledger = cls(root, verifier=verifier, signer=signer, lock_timeout=lock_timeout, also=also)
         ledger.checkpoint()
         return ledger
 
@@ -466,7 +477,9 @@ class Ledger:
             return indices
         grown = Growth.of(head.edges, head.bundle, size=old, entries=entries)
         checkpoint = Checkpoint(self.origin, indices.stop, edges_root(grown.edges))
-        note = sign_note(checkpoint.to_text(), [self._signer, *([successor] if successor else [])])
+        text = checkpoint.to_text()
+        note = sign_note(text, [self._signer, *([successor] if successor else [])])
+        note += "".join(key.cosign(text, at=0) for key in self._also).encode()
         self._head = None  # whatever interrupts the writing, the next append reads the disk again
         try:
             lock.mark()

@@ -20,8 +20,7 @@ With a folder it does this:
 It can't tell whether there is a longer ledger that you were not given, unless you keep a checkpoint or ask
 witnesses; nor whether what the entries say is true. Files that it does not need are not looked at.
 Exit code: 0 it holds, 1 it does not, 2 it could not be checked (wrong arguments, unreadable files).
-Sources: RFC 6962, 2.1, and RFC 9162, 2.1.3; c2sp.org/tlog-tiles, /tlog-checkpoint, /signed-note, /tlog-proof
-and /tlog-cosignature. SPDX-License-Identifier: Apache-2.0
+Sources: RFC 6962, 2.1, RFC 9162, 2.1.3; c2sp.org/tlog-tiles, -checkpoint, -proof, -cosignature. SPDX-License-Identifier: Apache-2.0
 """
 
 # ruff: noqa: EM101, EM102, N818, T201 - short to read: messages where they are raised, and a program that prints
@@ -297,8 +296,9 @@ def check_signed(note: Note, keys: list[Key], what: str) -> Key:
 
 
 def count_witnesses(note: Note, witnesses: list[Key]) -> list[str]:
-    """Names of those that signed. Keys of one name count as one witness, and all that are given must hold."""
-    return sorted({key.name for key in witnesses if signed_by(key, note)})
+    """Names of those that signed. Several keys of one name, or one key under several names, are one witness."""
+    found = {key.public: key.name for key in witnesses if signed_by(key, note)}
+    return sorted(set(found.values()))
 
 
 # ---- files (c2sp.org/tlog-tiles) ----
