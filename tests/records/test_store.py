@@ -470,3 +470,13 @@ def test_kill_9_in_the_middle_of_an_import(
     report = keeper.put(months).report
     assert (report.stored, report.duplicates, report.quarantined) == (4, 1, 1)
     assert len(keeper.ids()) == 5
+
+
+def test_what_is_swept_is_overwritten_first(tmp_path: Path) -> None:
+    left = tmp_path / "store" / "incidents" / "source=a" / "month=2024-01" / "dead.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"an incident")
+    other = tmp_path / "same-bytes"
+    other.hardlink_to(left)
+    assert IncidentStore(tmp_path / "store").sweep() == ("incidents/source=a/month=2024-01/dead.parquet",)
+    assert other.read_bytes() == bytes(len(b"an incident"))

@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 
 from peelian.errors import CRSError, DataError, UsageError
 from peelian.records.engine import connect, exact_paths, literal, settings
+from peelian.records.erasure import destroy
 from peelian.records.incidents import CivilTime, Incidents, civil_bound, match_categories
 from peelian.records.pipeline import FINAL_FIELDS, Plan, Progress, Run, run
 from peelian.records.placing import same_crs
@@ -270,7 +271,7 @@ class IncidentStore:
         return frame
 
     def sweep(self) -> tuple[str, ...]:
-        """Delete every file under the root that is not visible, and return their names."""
+        """Overwrite and delete every file under the root that is not visible, and return their names."""
         visible = {self.root / name for name in self.files}
         gone = []
         for folder in (_INCIDENTS, _QUARANTINE, _CANCELLED, _STAGING):
@@ -279,7 +280,7 @@ class IncidentStore:
                     if not any(path.iterdir()):
                         path.rmdir()
                 elif path not in visible:
-                    path.unlink()
+                    destroy(path)
                     gone.append(path.relative_to(self.root).as_posix())
         return tuple(sorted(gone))
 
