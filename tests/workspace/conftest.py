@@ -11,8 +11,11 @@ import pytest
 
 from peelian.demo_data import stlouis_areas, stlouis_incidents
 from peelian.workspace import Workspace
+from peelian.workspace.audit import audit
+from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
 from peelian.workspace.init import init
+from peelian.workspace.plan import plan
 from peelian.workspace.state import State
 
 from ..postgres import Server
@@ -97,3 +100,37 @@ def either_acting(either_city: Path) -> Opener:
 def acting(city: Path) -> Opener:
     """Open the copy in a role."""
     return lambda role="analyst": Workspace(city, role=role)
+
+
+@pytest.fixture(scope="session")
+def audited(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a plan for burglary whose burden was measured: somebody can decide on it."""
+    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("audited") / "city"))
+    forecast(Workspace(folder), "burglary")
+    plan(Workspace(folder))
+    audit(Workspace(folder))
+    return folder
+
+
+@pytest.fixture
+def deciding(audited: Path, tmp_path: Path) -> Opener:
+    """Open a copy of that in a role; the latest plan can be decided on."""
+    folder = Path(shutil.copytree(audited, tmp_path / "city"))
+    return lambda role="commander", **more: Workspace(folder, role=role, **more)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_deciding(request: pytest.FixtureRequest, audited: Path, tmp_path: Path) -> Iterator[Opener]:
+    """As `deciding`; the test runs twice, with the state in SQLite and in PostgreSQL."""
+    folder = Path(shutil.copytree(audited, tmp_path / "city"))
+    if request.param == "sqlite":
+        yield lambda role="commander", **more: Workspace(folder, role=role, **more)
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    with server.database() as url:
+        source, target = State("sqlite:///state.db", folder), State(url, folder)
+        source.copy_into(target)
+        source.close()
+        target.close()
+        keep_state_in(folder, url)
+        yield lambda role="commander", **more: Workspace(folder, role=role, **more)

@@ -22,6 +22,7 @@ def plan(
     unit_hours: float | None = None,
     hours_per_place: float | None = None,
     cap_per_area: int | None = None,
+    draft: bool = False,
 ) -> Outcome:
     """Choose the places under a budget of unit-hours; the plan is advice until somebody approves it.
 
@@ -33,6 +34,8 @@ def plan(
         Budget, and what one place takes of it; from ``peelian.toml`` when not given.
     cap_per_area : int, optional
         At most so many places in one area.
+    draft : bool
+        Keep it as a draft: nobody can decide on it until it is proposed (see `peelian.workspace.propose`).
 
     Raises
     ------
@@ -58,9 +61,13 @@ def plan(
             "parameters": parameters,
             "origin": workspace.origin(),
         }
+        run = workspace.new_run("plan")
+        if draft:
+            result["draft"] = True
         return workspace.commit(
-            workspace.new_run("plan"),
+            run,
             result,
+            run_states={run: "draft"} if draft else None,
             category=source["category"],
             tables={"places": made.frame},
             details={"category": source["category"], "forecast": source["id"]},
