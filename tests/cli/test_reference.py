@@ -53,9 +53,10 @@ def test_the_issue_s_verbs_are_there() -> None:
         "demo",
         "halt",
         "resume",
+        "replay",
         "people add",
         "people list",
         "people end",
         "people erase",
     ]
-    assert {*verbs, "ledger verify", "ledger show"} == set(commands())
+    assert {*verbs, "ledger verify", "ledger show", "ledger prove", "ledger verifier", "ledger rotate"} == set(commands())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from peelian.cli import halting, ledger, people, render
+from peelian.cli import halting, ledger, people, render, replay
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
 from peelian.errors import CheckError, UsageError
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
 halting.add_to(app)
+replay.add_to(app)
 
 HERE = Path()
 
