@@ -156,9 +156,7 @@ def test_one_that_has_seen_another_beginning(ledger: Ledger, tmp_path: Path, siz
     with serving(w1) as parties:
         (reply,) = cosign(ledger.root, parties)
     assert reply.word == "fork"
-    assert (
-        reply.said == f"fork: the {size} entries that it has seen are not those with which this ledger begins"
-    )
+    assert reply.said == f"fork: it has seen {size} entries, and this ledger does not begin with them"
     (found,) = w1.divergences()
     found.check([ledger.verifier])
     assert cosigned_by(ledger.root, parties) == ()
@@ -229,7 +227,7 @@ def test_by_files(ledger: Ledger, tmp_path: Path) -> None:
 
     ledger.append([b"more"])
     (late,) = cosign(ledger.root, [party])
-    assert (late.word, late.said) == ("earlier", "it cosigned the first 5 of 6 entries")
+    assert (late.word, late.said) == ("earlier", "it cosigned the first 5 entries, and there are 6")
     (ledger.root / "witnessed").unlink()
     cosign(ledger.root, [party])  # and what it cosigned then is kept as such
     seen = newest_witnessed(ledger.root, [party])
@@ -339,7 +337,13 @@ ANSWERS: list[tuple[str, int, Callable[[str], bytes], str, str]] = [
     ("no time", 200, lambda text: line(text, at=0), "wrong", "says no time"),
     ("the year 9999", 200, lambda text: line(text, at=253_402_300_799), "wrong", "yet to come"),
     ("far too much", 200, lambda text: line(text) * 2000, "wrong", "more than 65,536 bytes"),
-    ("a stranger beside it", 200, lambda text: line(text) + line(text, OTHER), "cosigned", "all 5 entries"),
+    (
+        "a stranger beside it",
+        200,
+        lambda text: line(text) + line(text, OTHER),
+        "cosigned",
+        "this ledger of 5 entries",
+    ),
     ("forbidden", 403, lambda text: b"", "refused", "does not trust the key"),
     ("unknown", 404, lambda text: b"", "refused", "does not look after"),
     ("a fault", 500, lambda text: b"Traceback", "refused", "status 500"),

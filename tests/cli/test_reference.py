@@ -59,4 +59,5 @@ def test_the_issue_s_verbs_are_there() -> None:
         "people end",
         "people erase",
     ]
-    assert {*verbs, "ledger verify", "ledger show", "ledger prove", "ledger verifier", "ledger rotate"} == set(commands())
+    ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
+    assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

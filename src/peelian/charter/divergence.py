@@ -21,7 +21,7 @@ from peelian.charter.merkle import HASH_BYTES, node_hash, verify_consistency
 from peelian.charter.note import Verifier, b64decode, open_note
 from peelian.errors import LedgerError
 
-__all__ = ["FORK", "REWIND", "UNPROVEN", "Divergence", "implied_root"]
+__all__ = ["FORK", "REWIND", "UNPROVEN", "Divergence", "counted", "implied_root"]
 
 FORK = "fork"
 REWIND = "rewind"
@@ -57,7 +57,8 @@ def implied_root(*, old: int, new: int, new_root: bytes, path: Sequence[bytes]) 
     return fr if sn == 0 and sr == new_root else None
 
 
-def _count(n: int) -> str:
+def counted(n: int) -> str:
+    """``"1 entry"``, ``"1,234 entries"``."""
     return f"{n:,} {'entry' if n == 1 else 'entries'}"
 
 
@@ -134,19 +135,19 @@ class Divergence:
         before, now = self.sizes
         if self.kind == REWIND:
             return (
-                f"rewind: {self.origin} had {_count(before)} and was shown with {_count(now)} at {self.at}."
+                f"rewind: {self.origin} had {counted(before)} and was shown with {counted(now)} at {self.at}."
                 " Entries were taken back, or somebody brought an old checkpoint again"
             )
         if self.kind == FORK and before == now:
-            return f"fork: the keeper of {self.origin} signed two different ledgers of {_count(now)}"
+            return f"fork: the keeper of {self.origin} signed two different ledgers of {counted(now)}"
         if self.kind == FORK:
             return (
-                f"fork: the keeper of {self.origin} signed a ledger of {_count(before)}, and then one of {_count(now)}"
-                " that begins differently"
+                f"fork: the keeper of {self.origin} signed a ledger of {counted(before)}, and then one of"
+                f" {counted(now)} that begins differently"
             )
         return (
-            f"growth unproven: {self.origin} was shown with {_count(now)} at {self.at}, and not that they begin with"
-            f" the {_count(before)} seen before. It was forked, or the message was damaged: its keeper can show which"
+            f"growth unproven: {self.origin} was shown with {counted(now)} at {self.at}, and not that they begin with"
+            f" the {counted(before)} seen before. It was forked, or the message was damaged: its keeper can show which"
         )
 
     def _proves_fork(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from peelian.charter.durable import locked
 from peelian.charter.merkle import consistency_proof, edges_root, verify_consistency
 from peelian.charter.note import Checkpoint
-from peelian.charter.store import Growth, TileNodes, load_tile, read_checkpoint, read_tile
+from peelian.charter.store import WITNESSED_FILE, Growth, TileNodes, load_tile, read_checkpoint, read_tile
 from peelian.charter.tiles import TILE_WIDTH, Tile
 from peelian.charter.verification import Keys, Verification, check_not_rewound, readable
 from peelian.errors import LedgerError
@@ -60,6 +60,10 @@ def verify_since(
         check_not_rewound(head, [(kept.size, kept.root_hash)])
         files = _Continued(root, head, kept).run()
         nodes = TileNodes(root, head.size)
+        if (witnessed := root / WITNESSED_FILE).is_file():
+            seen = keys.open_earlier(witnessed.read_bytes(), what=WITNESSED_FILE)
+            check_not_rewound(head, [(seen.size, seen.root_hash)])
+            _check_within(nodes, seen, head, WITNESSED_FILE)
         for step in keys.chain:
             _check_within(nodes, step.head, kept if step.head.size <= kept.size else head, step.path)
     return Verification(

@@ -38,7 +38,7 @@ from peelian.charter.cosignature import (
     mldsa_works,
     read_cosigners,
 )
-from peelian.charter.divergence import REWIND, UNPROVEN, Divergence
+from peelian.charter.divergence import REWIND, UNPROVEN, Divergence, counted
 from peelian.charter.durable import locked, replace_file, write_files
 from peelian.charter.entry import Clock, utc_now
 from peelian.charter.keyfile import write_key_file
@@ -333,7 +333,7 @@ class Witness:
         if seen is not None and head.size < last.size:
             return self._diverged(seen, submission, 409)
         if submission.old != last.size:
-            said = f"the last checkpoint that was cosigned has {last.size} entries"
+            said = f"the last checkpoint that was cosigned has {counted(last.size)}"
             return Verdict("behind", 409, said, origin=head.origin, size=last.size)
         grew = verify_consistency(
             old=last.size,
@@ -357,7 +357,7 @@ class Witness:
             place = self._place(head.origin)
             write_files([(place / str(head.size), cosigned), (place / "checkpoint", cosigned)])
             self._withdraw(head)
-        said = f"cosigned {head.origin} with {head.size} entries"
+        said = f"cosigned {head.origin} with {counted(head.size)}"
         return Verdict("cosigned", 200, said, lines, head.origin, head.size, cosigned)
 
     def _diverged(

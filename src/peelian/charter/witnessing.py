@@ -20,6 +20,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from peelian.charter.cosignature import Cosignature, CosignatureKey, check_lines, cosignatures, head_of
+from peelian.charter.divergence import counted
 from peelian.charter.durable import locked, replace_file
 from peelian.charter.entry import Clock, utc_now
 from peelian.charter.merkle import EMPTY_ROOT, consistency_proof, range_hash, verify_consistency
@@ -210,9 +211,7 @@ def _ask_url(folder: Path, party: Party, note: bytes, timeout: float) -> Reply:
                 break
             old = int(known[1])
             if old > head.size:
-                said = (
-                    f"rewind: it has seen this ledger with {old:,} entries, and there are {head.size:,} now"
-                )
+                said = f"rewind: it has seen this ledger with {counted(old)}, and there are {head.size:,} now"
                 return Reply(party.name, "rewind", said)
             continue
         return _refused(party, status, old, head)
@@ -222,10 +221,10 @@ def _ask_url(folder: Path, party: Party, note: bytes, timeout: float) -> Reply:
 
 def _refused(party: Party, status: int, old: int, head: Checkpoint) -> Reply:
     if status == 409:
-        said = f"fork: it has seen another ledger of {head.size:,} entries under this name and key"
+        said = f"fork: it has seen another ledger of {counted(head.size)} under this name and key"
         return Reply(party.name, "fork", said)
     if status == 422 and old > 0:
-        said = f"fork: the {old:,} entries that it has seen are not those with which this ledger begins"
+        said = f"fork: it has seen {counted(old)}, and this ledger does not begin with them"
         return Reply(party.name, "fork", said)
     reasons = {
         403: "it does not trust the key that signed this ledger",
@@ -243,7 +242,7 @@ def _cosigned(party: Party, note: bytes, text: str, body: bytes) -> Reply:
     if not found:
         msg = "it cosigned with another key than the one that is known of it"
         raise _Wrong(msg)
-    said = f"it cosigned all {head_of(note).size:,} entries"
+    said = f"it cosigned this ledger of {counted(head_of(note).size)}"
     return Reply(party.name, "cosigned", said, found, note)
 
 
@@ -308,14 +307,14 @@ def _from_file(folder: Path, party: Party, note: bytes, data: bytes) -> Reply | 
         return None
     data = _with(data, found, only=head.origin)
     if other.size > head.size:
-        said = f"rewind: it cosigned this ledger with {other.size:,} entries, and there are {head.size:,} now"
+        said = f"rewind: it cosigned this ledger with {counted(other.size)}, and there are {head.size:,} now"
         return Reply(party.name, "rewind", said, found, data)
     if _root_at(folder, head, other.size) != other.root_hash:
-        said = f"fork: it cosigned another ledger of {other.size:,} entries under this name"
+        said = f"fork: it cosigned another ledger of {counted(other.size)} under this name"
         return Reply(party.name, "fork", said, found, data)
     if parse_note(data)[0] == parse_note(note)[0]:
-        return Reply(party.name, "cosigned", f"it cosigned all {head.size:,} entries", found, note)
-    said = f"it cosigned the first {other.size:,} of {head.size:,} entries"
+        return Reply(party.name, "cosigned", f"it cosigned this ledger of {counted(head.size)}", found, note)
+    said = f"it cosigned the first {counted(other.size)}, and there are {head.size:,}"
     return Reply(party.name, "earlier", said, found, data)
 
 

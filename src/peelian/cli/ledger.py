@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from peelian.cli import render
+from peelian.cli import render, witness
 from peelian.cli.options import As, AsJson, Where
 from peelian.cli.report import Bar, show
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and read the append-only ledger.")
+witness.add_to(app)
 
 HERE = Path()
 

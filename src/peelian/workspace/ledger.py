@@ -7,6 +7,7 @@ from typing import Any
 
 from peelian.charter import Entry, Ledger, verify
 from peelian.errors import LedgerError, RefusedError, UsageError
+from peelian.workspace.cosign import shown_run, witness_report
 from peelian.workspace.files import sha256_of_file
 from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
@@ -22,6 +23,8 @@ def verify_ledger(workspace: Workspace) -> dict[str, Any]:
     ------
     LedgerError
         Something was changed, removed or reordered; the message says what.
+    CheckError
+        Fewer witnesses saw the ledger than the workspace demands.
     """
     workspace.require("verify", {"kind": "ledger"})
     workspace.progress("reading the ledger", 0, 0)
@@ -30,7 +33,9 @@ def verify_ledger(workspace: Workspace) -> dict[str, Any]:
         found = verify(workspace.folder / "ledger", vkey=head.get("vkey"), expected=workspace.remembered)
         listed = entries(workspace)
         waiting = {row["id"] for row in workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))}
-        checked = _check_results(workspace, listed) + _check_public(workspace)
+        seen = witness_report(workspace, size=found.size)
+        shown = shown_run(workspace, {entry["id"]: entry["index"] for entry in listed}, seen)
+        checked = _check_results(workspace, listed) + _check_public(workspace, shown)
         _check_state(workspace, listed, waiting)
         records = _check_records(workspace)
     return {
@@ -41,6 +46,7 @@ def verify_ledger(workspace: Workspace) -> dict[str, Any]:
         "files_checked": checked,
         "record_files_checked": records,
         "entries_waiting": len(waiting),
+        **seen,
     }
 
 
@@ -101,12 +107,10 @@ def _check_records(workspace: Workspace) -> int:
     return workspace.check_records()
 
 
-def _check_public(workspace: Workspace) -> int:
-    """The public site is what the last publication recorded."""
-    published = workspace.runs("publish")
-    if not published:
+def _check_public(workspace: Workspace, run: str | None) -> int:
+    """The public site is what that publication recorded."""
+    if run is None:
         return 0
-    run = published[-1]["id"]
     recorded: dict[str, str] = workspace.result(run)["public"]
     for name, digest in recorded.items():
         path = workspace.folder / "public" / name

@@ -8,6 +8,7 @@ from typing import Any
 
 from peelian.charter import Decision, is_in_force
 from peelian.workspace.calls import recorded
+from peelian.workspace.cosign import before_showing
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import about_forecast
@@ -44,6 +45,8 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     ------
     RefusedError
         Nobody has approved or amended the plan, or the role may not publish.
+    CheckError
+        Witnesses are demanded, and too few have seen the publication's entry: nothing was shown.
     """
     from peelian.publish import bulletin, site_files, write_site
 
@@ -82,6 +85,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
             pages=pages,
             details={"plan": name, "decision": decisions[-1]["id"], "public": public},
         )
+        before_showing(workspace, run)
         write_site(site, workspace.folder / "public")
         _publish_ledger(workspace)
         return outcome
