@@ -108,6 +108,25 @@ def test_no_plan_is_published_that_nobody_approved(policy: Policy, state: str | 
         assert policy.ask(role, "publish", {"kind": "plan", "state": "amended"}).allowed
 
 
+def test_who_decided_does_not_answer(policy: Policy) -> None:
+    objection = {"kind": "objection", "author_role": "commander"}
+    for role in ("commander", "overseer"):
+        assert policy.ask(role, "answer", {**objection, "same_person": False, "same_role": False}).allowed
+        for known in ("same_person", "same_role"):
+            answer = policy.ask(role, "answer", {**objection, known: True})
+            assert answer.policies == ("who-decided-does-not-answer",)
+            assert "overseer" in str(answer.remedy)
+
+
+def test_signs_of_haste_are_for_the_overseer(policy: Policy) -> None:
+    allowed = {role for role in ROLES if policy.ask(role, "oversee", {"kind": "haste"}).allowed}
+    assert allowed == {"overseer"}
+    assert policy.ask("commander", "oversee", {"kind": "haste"}).policies == (
+        "signs-of-haste-are-for-the-overseer",
+    )
+    assert policy.ask("commander", "oversee", {"kind": "workspace"}).allowed
+
+
 def test_a_program_neither_decides_nor_publishes(policy: Policy) -> None:
     for action, state in (("decide", "proposed"), ("publish", "approved"), ("lift", "proposed")):
         plan = {**PLAN, "state": state}

@@ -109,6 +109,14 @@ class PlanSection(_Section):
     expires_days: int = Field(default=14, ge=1)
 
 
+class Decisions(_Section):
+    """What the overseer is told of how decisions are taken, and by when objections are answered."""
+
+    answer_days: int = Field(default=30, ge=1)
+    min_seconds: float = Field(default=30.0, ge=0)
+    max_approvals: int = Field(default=10, ge=2)
+
+
 class Audit(_Section):
     """How burden is measured; the threshold is set before a result is seen."""
 
@@ -211,6 +219,7 @@ class Config(_Section):
     records: Records = Records()
     forecast: Forecast = Forecast()
     plan: PlanSection = PlanSection()
+    decisions: Decisions = Decisions()
     audit: Audit = Audit()
     publish: Publish = Publish()
     roles: Roles = Roles()
