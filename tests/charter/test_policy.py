@@ -368,7 +368,9 @@ def test_defaults_are_written_and_own_files_kept(folder: Path) -> None:
     )
     (folder / HARD_RULES).write_text("// gone\n")
     written = Policy.write_defaults(folder)
-    assert {path.name for path in written} == {HARD_RULES, SCHEMA}
+    assert {path.name for path in written} == {HARD_RULES}
+    (folder / "watching.cedar").unlink()
+    assert Policy.write_defaults(folder, missing=False) == ()
     assert "mine" in (folder / "roles.cedar").read_text()
     assert (
         Policy.load(folder).ask("analyst", "plan").remedy

@@ -132,17 +132,22 @@ class Policy:
         self._schema = schema
 
     @staticmethod
-    def write_defaults(folder: Path) -> tuple[Path, ...]:
+    def software() -> tuple[str, ...]:
+        """Names of the files that belong to the release: the hard rules and the schema."""
+        return _OURS
+
+    @staticmethod
+    def write_defaults(folder: Path, *, missing: bool = True) -> tuple[Path, ...]:
         """Write the default policies into a folder, and return what was written.
 
-        The hard rules and the schema are always written, since they are the software's; any other file only
-        if it is not there.
+        The hard rules and the schema are written where they differ, since they are the software's; any other file only
+        if it is not there, and not without `missing`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         written: list[Path] = []
         for name in _packaged_names():
             path = folder / name
-            if name in _OURS or not path.exists():
+            if (name in _OURS and _differs(path)) or (missing and not path.exists()):
                 path.write_text(_packaged(name), encoding="utf-8")
                 written.append(path)
         return tuple(written)
@@ -340,6 +345,10 @@ def _read_folder(folder: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"a policy file in {folder} can't be read: {error}"
         raise ConfigError(msg) from error
+
+
+def _differs(path: Path) -> bool:
+    return not path.exists() or path.read_bytes() != _packaged(path.name).encode()
 
 
 def _check_hard_rules(texts: dict[str, str], folder: Path) -> None:

@@ -137,6 +137,12 @@ class Audit(_Section):
         return self
 
 
+class Emergency(_Section):
+    """For how long a person may do in an emergency what their role may not."""
+
+    max_hours: float = Field(default=24, gt=0, le=168)
+
+
 class Publish(_Section):
     """What the public sees."""
 
@@ -221,6 +227,7 @@ class Config(_Section):
     plan: PlanSection = PlanSection()
     decisions: Decisions = Decisions()
     audit: Audit = Audit()
+    emergency: Emergency = Emergency()
     publish: Publish = Publish()
     roles: Roles = Roles()
     state: State = State()

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from peelian.charter import Policy
+from peelian.charter import Answer, Policy
+from peelian.errors import RefusedError
+from peelian.workspace.emergencies import covering, owes_review
+from peelian.workspace.files import result_json
 from peelian.workspace.halts import HaltedError, Scope, halted, said
 from peelian.workspace.identity import Actor
+from peelian.workspace.policies import rules_now
 
 if TYPE_CHECKING:
     from peelian.workspace.workspace import Workspace
@@ -19,6 +23,8 @@ __all__ = ["Guard"]
 LOOK_SECONDS = 0.2
 """How often work under way looks whether the overseer has halted it."""
 HALTED = "halted-until-resumed"
+EVEN_SO = ("verify", "status", "oversee", "halt")
+"""What can be done though somebody changed the rules by hand: to see it, and to stop everything."""
 
 
 class Guard:
@@ -35,8 +41,31 @@ class Guard:
         self.policy = policy
         self.actor = actor
         self.scope = Scope()
+        self._emergency: str | None = None
         self._workspace = workspace
         self._looked = 0.0
+
+    def answer(
+        self, action: str, resource: Mapping[str, Any] | None, context: Mapping[str, Any] | None
+    ) -> Answer:
+        """What the charter says to whoever acts, as things stand."""
+        return self.policy.ask(self.actor.role, action, *self._as_it_stands(action, resource, context))
+
+    def _as_it_stands(
+        self, action: str, resource: Mapping[str, Any] | None, context: Mapping[str, Any] | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the workspace knows of a question beside what was said of it: none can say otherwise."""
+        known = {
+            "halted": halted(self._workspace, self.scope) is not None,
+            **(resource or {}),
+            "unreviewed_emergency": owes_review(self._workspace),
+        }
+        circumstances = {
+            "identified": self.actor.person is not None,
+            **(context or {}),
+            "emergency": covering(self._workspace, action) is not None,
+        }
+        return known, circumstances
 
     def require(self, action: str, resource: Mapping[str, Any], context: Mapping[str, Any] | None) -> None:
         """Ask the charter; a denial is an error that says which policy denied and what would have to change.
@@ -46,17 +75,56 @@ class Guard:
         HaltedError
             The overseer halted what this is about.
         RefusedError
-            Another policy denies it, or none permits it.
+            Another policy denies it, or none permits it; or somebody changed the policies by hand.
         """
-        halt = halted(self._workspace, self.scope)
-        known = {"halted": halt is not None, **resource}
-        circumstances = {"identified": self.actor.person is not None, **(context or {})}
+        if action not in EVEN_SO:
+            self.policy = rules_now(self._workspace, self.policy)
+        known, circumstances = self._as_it_stands(action, resource, context)
         answer = self.policy.ask(self.actor.role, action, known, circumstances)
+        halt = halted(self._workspace, self.scope)
         if halt is not None and HALTED in answer.policies:
             msg = f"{said(halt)} (policy {HALTED})"
             raise HaltedError(msg, hint=answer.remedy)
         if not answer.allowed:
             self.policy.require(self.actor.role, action, known, circumstances)
+        if circumstances["emergency"]:
+            self._emergency = covering(self._workspace, action)
+
+    def marks(self, other: Actor | None, run: str) -> dict[str, str]:
+        """For the entry of a run: ``who``, the hash of a sealed note that says who acted, and the ``emergency`` if any.
+
+        Parameters
+        ----------
+        other : Actor, optional
+            Who asked for it, where that is not who writes it down.
+
+        Raises
+        ------
+        RefusedError
+            The emergency under which it was done is over by now.
+        """
+        found = {}
+        if other is None:
+            self._stop_if_over()
+            if self._emergency is not None:
+                found["emergency"] = self._emergency
+            self._emergency = None
+        actor = other or self.actor
+        if actor.person is not None:
+            note = {"person": actor.person, "role": actor.role, "run": run}
+            found["who"] = self._workspace.seals.seal(result_json(note))
+        return found
+
+    def _stop_if_over(self) -> None:
+        if self._emergency is None or covering(self._workspace, run=self._emergency):
+            return
+        run, self._emergency = self._emergency, None
+        msg = (
+            f"{run}, under which this was done, is over; the work was stopped, and nothing half-done was kept"
+        )
+        raise RefusedError(
+            msg, hint=f"let the overseer review it: peelian emergency review {run} --reason '...'"
+        )
 
     def about(self, **what: Any) -> None:
         """Say what the questions that follow are about (see `Scope`)."""
@@ -73,13 +141,16 @@ class Guard:
             self.stop_if_halted()
 
     def stop_if_halted(self) -> None:
-        """Stop here if the overseer has halted what the work is about.
+        """Stop here if the overseer has halted what the work is about, or the emergency that allowed it is over.
 
         Raises
         ------
         HaltedError
             With what is halted, and why.
+        RefusedError
+            The emergency is over.
         """
+        self._stop_if_over()
         self._looked = time.monotonic()
         halt = halted(self._workspace, self.scope)
         if halt is not None:

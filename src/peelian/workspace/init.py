@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from peelian.charter import Ledger, Policy
 from peelian.errors import UsageError
 from peelian.workspace.config import FILE, Config, misfit, render_config
+from peelian.workspace.files import result_json
+from peelian.workspace.policies import TEXTS, hashes_of, in_entry
 from peelian.workspace.state import State
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -156,7 +158,7 @@ def _first_entry(folder: Path, config: Config, areas: Areas | None, role: str) -
             _ = (
                 workspace.grid
             )  # an area file that doesn't fit the CRS is an error now, not at the first forecast
-        result = {
+        result: dict[str, Any] = {
             "agency": config.agency.name,
             "crs": config.place.crs,
             "cell_m": config.place.cell,
@@ -164,6 +166,10 @@ def _first_entry(folder: Path, config: Config, areas: Areas | None, role: str) -
             "areas": None if areas is None else len(areas),
             "notes": [] if areas is None else list(areas.notes),
         }
-        outcome = workspace.commit(workspace.new_run("init"), result)
+        texts = workspace.policy.texts
+        result["policies"] = hashes_of(texts)
+        outcome = workspace.commit(
+            workspace.new_run("init"), result, pages={TEXTS: result_json(texts)}, details=in_entry(texts)
+        )
     workspace.state.close()
     return outcome

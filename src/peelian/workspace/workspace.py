@@ -28,10 +28,10 @@ from peelian.workspace.calls import kept_call
 from peelian.workspace.config import FILE, Config, load_config
 from peelian.workspace.files import result_json, sha256_of_file, write_run
 from peelian.workspace.guard import Guard
-from peelian.workspace.halts import FOLDER as HALTING
 from peelian.workspace.identity import Actor, identify
 from peelian.workspace.keys import own_cosigners
 from peelian.workspace.outcome import KINDS, Outcome, Progress, silent, version_of
+from peelian.workspace.policies import opening_policy
 from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ class Workspace:
     ) -> None:
         self.folder = Path(folder)
         self.config: Config = load_config(self.folder)
-        policy = Policy.load(self.folder / "policy")
         self._told = progress or silent
         self.now = now or (lambda: datetime.now(UTC))
         self.state = State(self.config.state.url, self.folder)
@@ -89,7 +88,7 @@ class Workspace:
             )
         self.state.create()
         actor = identify(self.state, role=role, default=self.config.roles.default, token=token)
-        self.guard = Guard(self, policy, actor)
+        self.guard = Guard(self, opening_policy(self), actor)
         self.call: dict[str, Any] | None = None
         self._records_checked = False
 
@@ -363,10 +362,10 @@ class Workspace:
                 shutil.rmtree(path)
         self.store.sweep()
         self.flush()
-        if (self.folder / HALTING).is_dir():
-            from peelian.workspace.halt import enter_requests
+        if known:
+            from peelian.workspace.upkeep import keep_up
 
-            enter_requests(self)
+            keep_up(self)
 
     def new_run(self, verb: str) -> str:
         """A name for the next run of `verb`: its serial number among all runs, for people to read and type."""
@@ -397,6 +396,7 @@ class Workspace:
         Must be called within `writing`. `actor` is who asked for it, where that is not who writes it down; `also`
         changes other rows in the same transaction.
         """
+        marks = self.guard.marks(actor, run)
         actor = actor or self.guard.actor
         verb, _, number = run.rpartition("-")
         result = json.loads(result_json(result))
@@ -420,7 +420,7 @@ class Workspace:
                 "data_version": version_of(records),
                 "policy": self.policy.digest,
                 "config": sha256_of_file(self.folder / FILE),
-                **self._who(actor, run),
+                **marks,
                 **(details or {}),
             },
         )
@@ -461,12 +461,6 @@ class Workspace:
             self.__dict__.pop(cached, None)
         self.flush()
         return Outcome(run, dict(result))
-
-    def _who(self, actor: Actor, run: str) -> dict[str, str]:
-        """For the ledger: the hash of a sealed note that says who acted; nothing where nobody knows."""
-        if actor.person is None:
-            return {}
-        return {"who": self.seals.seal(result_json({"person": actor.person, "role": actor.role, "run": run}))}
 
     # -- the ledger
 
