@@ -119,7 +119,7 @@ def test_two_of_three_with_one_down_and_one_that_saw_another_ledger(
     found = cosign(Workspace(empty, role="public"))
     assert [reply["word"] for reply in found["replies"]] == ["cosigned"] * 3
     verified = verify_ledger(Workspace(empty))
-    assert [each["name"] for each in verified["witnesses"]] == ["w1", "w2", "w3"]
+    assert [each["witness"] for each in verified["witnesses"]] == ["w1", "w2", "w3"]
     assert (verified["quorum"], verified["entries_witnessed"], verified["entries_not_witnessed"]) == (2, 1, 0)
 
     ledger = Ledger.open(empty / "ledger", key_path=empty / "keys" / "ledger.key")

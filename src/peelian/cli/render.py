@@ -278,6 +278,11 @@ def verified(result: dict[str, Any]) -> str:
     )
     if result["entries_waiting"]:
         lines.append(f"  {result['entries_waiting']} entries wait to be written")
+    if result.get("witnesses"):
+        names = ", ".join(seen["witness"] for seen in result["witnesses"])
+        line = f"  {names} saw it with {_n(result['entries_witnessed'], 'entry', 'entries')}"
+        since = result["entries_not_witnessed"]
+        lines.append(line + (f"; {since:,} came since: peelian ledger cosign" if since else ""))
     return "\n".join(lines)
 
 

@@ -146,5 +146,5 @@ def _cosigned(found: dict[str, Any]) -> str:
         return "no witness is named in peelian.toml, so nobody was asked"
     did = sum(reply["word"] == "cosigned" for reply in replies)
     lines = [f"ledger: {did} of {len(replies)} witnesses cosigned it with {counted(found['entries'])}"]
-    lines += [f"  {reply['name']}: {reply['said']}" for reply in replies]
+    lines += [f"  {reply['witness']}: {reply['said']}" for reply in replies]
     return "\n".join(lines)

@@ -65,7 +65,7 @@ def cosign(workspace: Workspace) -> dict[str, Any]:
         "entries": size,
         "quorum": workspace.config.ledger.quorum,
         "replies": [
-            {"name": reply.witness, "word": reply.word, "said": reply.said, "at": _time(reply)}
+            {"witness": reply.witness, "word": reply.word, "said": reply.said, "at": _time(reply)}
             for reply in replies
         ],
     }
@@ -139,7 +139,7 @@ def witness_report(workspace: Workspace, *, size: int) -> dict[str, Any]:
     seen = {} if found is None else found.seen
     return {
         "quorum": workspace.config.ledger.quorum,
-        "witnesses": [{"name": name, "at": _iso(at)} for name, at in seen.items()],
+        "witnesses": [{"witness": name, "at": _iso(at)} for name, at in seen.items()],
         "entries_witnessed": 0 if found is None else found.head.size,
         "entries_not_witnessed": size if found is None else size - found.head.size,
     }
