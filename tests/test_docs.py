@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -109,9 +110,17 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"PATH": path, "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"}
 
 
-def run_command(command: Command, folder: Path, home: Path) -> None:
+DEMO = re.compile(r"peelian demo(?: (?:--workspace|-w) (?P<folder>\S+))?")
+
+
+def run_command(command: Command, folder: Path, home: Path, demo: Path | None = None) -> None:
     """Run a command of a page; fail with what it printed."""
     where, text = folder, command.text
+    made = DEMO.fullmatch(text)
+    if made and demo is not None:
+        # It's run by tests/workspace/test_demo.py and tests/cli: what it leaves is enough to go on from here.
+        shutil.copytree(demo, folder / (made["folder"] or "demo"))
+        return
     if re.match(r"make(\s|$)", text):
         # The tests are themselves a task of make: it's enough that the task exists.
         where, text = ROOT, text.replace("make", "make --dry-run", 1)
@@ -142,7 +151,7 @@ def pages() -> list[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_runs(page: Path, tmp_path: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, home = tmp_path / "page", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
@@ -151,7 +160,7 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "console":
             for command in commands(block):
-                run_command(command, folder, home)
+                run_command(command, folder, home, demo_folder)
         else:
             # Blank lines first, so that a traceback gives the line of the page.
             source = "\n" * (block.line - 1) + block.text
