@@ -58,6 +58,20 @@ def test_the_issue_s_verbs_are_there() -> None:
         "people list",
         "people end",
         "people erase",
+        "policy show",
+        "policy ask",
+        "policy propose",
+        "policy comment",
+        "policy approve",
+        "policy refuse",
+        "policy list",
+        "policy enact",
+        "policy restore",
+        "policy update",
+        "emergency begin",
+        "emergency end",
+        "emergency review",
+        "emergency list",
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

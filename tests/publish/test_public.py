@@ -255,7 +255,7 @@ def test_a_site_is_made_once_and_written_as_it_was_made(evidence, tmp_path, monk
     """What was hashed before is what lies in the folder afterwards, byte for byte; nothing is written to make it."""
     made = []
     page = public_module.public_page
-    monkeypatch.setattr(public_module, "public_page", lambda e: made.append(e) or page(e))
+    monkeypatch.setattr(public_module, "public_page", lambda e, **more: made.append(e) or page(e, **more))
     monkeypatch.chdir(tmp_path)
     files = site_files(evidence)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from peelian.cli import halting, ledger, people, render, replay
+from peelian.cli import emergency, halting, ledger, people, policy, render, replay
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
 from peelian.errors import CheckError, UsageError
@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
+app.add_typer(policy.app, name="policy")
+app.add_typer(emergency.app, name="emergency")
 halting.add_to(app)
 replay.add_to(app)
 

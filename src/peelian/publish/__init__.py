@@ -16,6 +16,7 @@ from peelian.publish.charts import (
 )
 from peelian.publish.evidence import Evidence, reported_by_area
 from peelian.publish.maps import area_map_svg, map_svg
+from peelian.publish.policy import policy_page
 from peelian.publish.public import public_page, public_site, site_files, write_site
 from peelian.publish.results import audit_page, forecast_page, quality_page, trial_page
 from peelian.publish.wording import check_page, check_wording
@@ -37,6 +38,7 @@ __all__ = [
     "interval_table",
     "line_chart",
     "map_svg",
+    "policy_page",
     "public_page",
     "public_site",
     "quality_page",

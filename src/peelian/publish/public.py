@@ -44,7 +44,7 @@ PARTS: Mapping[str, str] = {
 }
 """What became of the rows that were not kept."""
 
-INDEX, TABLE, CHECKPOINT = "index.html", "reported-incidents.csv", "checkpoint.txt"
+INDEX, TABLE, CHECKPOINT, RULES = "index.html", "reported-incidents.csv", "checkpoint.txt", "policy.html"
 
 
 def public_site(evidence: Evidence, out: Path) -> list[Path]:
@@ -63,8 +63,14 @@ def public_site(evidence: Evidence, out: Path) -> list[Path]:
     return write_site(site_files(evidence), out)
 
 
-def site_files(evidence: Evidence) -> dict[str, str]:
+def site_files(evidence: Evidence, *, rules: str | None = None) -> dict[str, str]:
     """Make the public site without writing it, so that it can be hashed and recorded before it is shown.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    rules : str, optional
+        The page of the rules (`peelian.publish.policy_page`), which becomes ``policy.html``.
 
     Returns
     -------
@@ -77,7 +83,9 @@ def site_files(evidence: Evidence) -> dict[str, str]:
     CheckError
         A word in it is never published.
     """
-    files = {INDEX: public_page(evidence)}
+    files = {INDEX: public_page(evidence, rules=rules is not None)}
+    if rules is not None:
+        files[RULES] = rules
     published = _reported(evidence)
     if published is not None:
         files[TABLE] = _csv(published)
@@ -142,8 +150,8 @@ def _replace(out: Path, files: Mapping[str, str]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def public_page(evidence: Evidence) -> str:
-    """The page ``index.html`` of the public site."""
+def public_page(evidence: Evidence, *, rules: bool = False) -> str:
+    """The page ``index.html`` of the public site; with `rules`, it links to ``policy.html`` beside it."""
     approved = in_force(evidence.decision)
     published = _reported(evidence)
     choice = choice_of(evidence)
@@ -185,6 +193,7 @@ def public_page(evidence: Evidence) -> str:
         ledger=ledger_words(evidence.ledger) if evidence.ledger is not None else [],
         checkpoint=str((evidence.ledger or {}).get("checkpoint") or ""),
         check_code=_check_code(evidence.ledger),
+        rules=RULES if rules else "",
         attribution=evidence.attribution,
         origin=origin_pairs(evidence),
     )

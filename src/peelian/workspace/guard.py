@@ -49,14 +49,19 @@ class Guard:
         self, action: str, resource: Mapping[str, Any] | None, context: Mapping[str, Any] | None
     ) -> Answer:
         """What the charter says to whoever acts, as things stand."""
-        return self.policy.ask(self.actor.role, action, *self._as_it_stands(action, resource, context))
+        halt = halted(self._workspace, self.scope)
+        return self.policy.ask(self.actor.role, action, *self._as_it_stands(halt, action, resource, context))
 
     def _as_it_stands(
-        self, action: str, resource: Mapping[str, Any] | None, context: Mapping[str, Any] | None
+        self,
+        halt: Mapping[str, Any] | None,
+        action: str,
+        resource: Mapping[str, Any] | None,
+        context: Mapping[str, Any] | None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the workspace knows of a question beside what was said of it: none can say otherwise."""
         known = {
-            "halted": halted(self._workspace, self.scope) is not None,
+            "halted": halt is not None,
             **(resource or {}),
             "unreviewed_emergency": owes_review(self._workspace),
         }
@@ -79,9 +84,9 @@ class Guard:
         """
         if action not in EVEN_SO:
             self.policy = rules_now(self._workspace, self.policy)
-        known, circumstances = self._as_it_stands(action, resource, context)
-        answer = self.policy.ask(self.actor.role, action, known, circumstances)
         halt = halted(self._workspace, self.scope)
+        known, circumstances = self._as_it_stands(halt, action, resource, context)
+        answer = self.policy.ask(self.actor.role, action, known, circumstances)
         if halt is not None and HALTED in answer.policies:
             msg = f"{said(halt)} (policy {HALTED})"
             raise HaltedError(msg, hint=answer.remedy)

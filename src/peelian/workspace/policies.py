@@ -41,6 +41,7 @@ __all__ = [
     "in_force",
     "opening_policy",
     "proposals",
+    "published_since",
     "put_in_place",
     "rules_now",
     "set_of",
@@ -160,20 +161,32 @@ def put_in_place(workspace: Workspace, found: InForce) -> None:
 
 
 def changed_by_hand(workspace: Workspace, found: InForce | None = None) -> str | None:
-    """What somebody changed in ``policy/`` beside the ledger, in words; None where nobody did."""
+    """What somebody changed in ``policy/`` beside the ledger, in words; None where nobody did.
+
+    An enactment that was cut short is completed.
+    """
     found = found or in_force(workspace)
     said = [] if found is None else differences(workspace, found)
+    if found is not None and said and _half_way(workspace, found):
+        put_in_place(workspace, found)
+        said = differences(workspace, found)
     if found is None or not said:
         return None
     return f"{', '.join(said)} by hand; in force are the rules of {found.run}, and no others are followed"
 
 
+def published_since(workspace: Workspace, run: str | None) -> tuple[str, dict[str, str]] | None:
+    """The last change that was enacted, and so published, after a run; with the hash of each page, by its name."""
+    rows = workspace.runs(VERB)
+    first = max((row["serial"] for row in workspace.runs() if row["id"] == run), default=0)
+    for row in reversed(rows):
+        result = workspace.result(row["id"]) if row["serial"] > first else {}
+        if "public" in result:
+            return row["id"], result["public"]
+    return None
+
+
 # -- what is asked
-
-
-def _complete(workspace: Workspace, found: InForce) -> None:
-    if differences(workspace, found) and _half_way(workspace, found):
-        put_in_place(workspace, found)
 
 
 def opening_policy(workspace: Workspace) -> Policy:
@@ -187,10 +200,8 @@ def opening_policy(workspace: Workspace) -> Policy:
     folder = workspace.folder / FOLDER
     try:
         found = in_force(workspace)
-        if found is not None:
-            _complete(workspace, found)
-            if differences(workspace, found):
-                return Policy.of(texts_of(workspace, found.run), folder=folder)
+        if found is not None and changed_by_hand(workspace, found):
+            return Policy.of(texts_of(workspace, found.run), folder=folder)
     except (
         PeelianError,
         OSError,
@@ -210,7 +221,6 @@ def rules_now(workspace: Workspace, known: Policy) -> Policy:
     found = in_force(workspace)
     if found is None:
         return known
-    _complete(workspace, found)
     changed = changed_by_hand(workspace, found)
     if changed is not None:
         hint = (

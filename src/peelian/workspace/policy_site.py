@@ -28,7 +28,7 @@ def policy_site(
     enacted : (str, str), optional
         A proposal that is just being put in force, and the run that does it.
     """
-    from peelian.publish.policy import policy_page
+    from peelian.publish import policy_page
 
     shown = policy or workspace.policy
     found = in_force(workspace)

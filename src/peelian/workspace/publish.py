@@ -12,6 +12,8 @@ from peelian.workspace.cosign import before_showing
 from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import about_forecast
+from peelian.workspace.policies import PAGE
+from peelian.workspace.policy_site import policy_site
 from peelian.workspace.state import DecisionRow
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -69,7 +71,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         pages = {"bulletin.html": bulletin(evidence)}
         # Recorded first, shown after: what the public sees is in the ledger by then. `verify_ledger` notices a crash
         # in between, and publishing again mends it.
-        site = site_files(evidence)
+        site = site_files(evidence, rules=policy_site(workspace)[PAGE])
         public = {page: sha256_of(text.encode()) for page, text in site.items()}
         result: dict[str, Any] = {
             "plan": name,

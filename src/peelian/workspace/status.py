@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from peelian.workspace.emergencies import emergencies, said
+from peelian.workspace.policies import changed_by_hand, proposals
 from peelian.workspace.suspension import suspensions
 from peelian.workspace.workspace import Workspace
 
@@ -47,6 +49,14 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "suspended": [
             {key: one[key] for key in ("category", "method", "run", "at", "role", "by_hand")}
             for one in suspensions(workspace)
+        ],
+        "policy": {
+            "changed": changed_by_hand(workspace),
+            "proposed": [one["run"] for one in proposals(workspace) if one["state"] == "proposed"],
+            "approved": [one["run"] for one in proposals(workspace) if one["state"] == "approved"],
+        },
+        "emergencies": [
+            {**one, "text": said(one)} for one in emergencies(workspace) if one["state"] != "reviewed"
         ],
         "ledger": workspace.state.fact("ledger"),
         "next": _next(workspace, rows, latest),
