@@ -254,21 +254,21 @@ def load_signer(root: Path, key_path: Path, *, timeout: float) -> Signer:
     given = os.environ.get(KEY_VARIABLE)
     signer = read_signer(key_path)
     waiting = waiting_path(key_path)
-    if not waiting.exists():
+    if not waiting.exists() and follow(rotations(root), signer.verifier) == signer.verifier:
         return signer
     with locked(root, exclusive=True, timeout=timeout):
         finish(root)
+        signer = read_signer(key_path)  # another process may have put the new one there meanwhile
         present = follow(rotations(root), signer.verifier)
         if present == signer.verifier:
             return signer
-        new = Signer.load(waiting if waiting.exists() else key_path)
-        if present == new.verifier and not given:
+        if not given and waiting.exists() and present == Signer.load(waiting).verifier:
             take_over(key_path)
-            return new
+            return Signer.load(key_path)
     msg = (
         f"{KEY_VARIABLE} holds a key that was rotated out" if given else f"the key {key_path} was rotated out"
     )
-    raise ConfigError(msg, hint=f"the ledger's key is in {waiting}")
+    raise ConfigError(msg, hint=f"the ledger's key was put in {waiting}")
 
 
 def take_over(key_path: Path) -> None:

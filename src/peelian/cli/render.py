@@ -272,6 +272,14 @@ def verified(result: dict[str, Any]) -> str:
     """After ``ledger verify``."""
     lines = [f"ledger: verified, {_n(result['entries'], 'entry', 'entries')}"]
     lines.append(f"  {result['origin']}, root {result['root_hash']}")
+    if result["since"] is not None:
+        lines.append(
+            f"  begins with the {_n(result['since'], 'entry', 'entries')} that you kept; only newer ones were hashed"
+        )
+    if result["keys_changed"]:
+        lines.append(
+            f"  its key was changed {_n(result['keys_changed'], 'time', 'times')}, each time by the one before"
+        )
     lines.append(
         f"  {result['files_checked']} stored files match their entries, {result['record_files_checked']} record files "
         "the last import"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
-from peelian.charter import Entry, Ledger, verify
+from peelian.charter import Checkpoint, Entry, Ledger, Verification, verify, verify_since
+from peelian.charter.merkle import EMPTY_ROOT
+from peelian.charter.note import parse_note
+from peelian.charter.rotation import ROTATE
 from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace.cosign import shown_run, witness_report
 from peelian.workspace.files import sha256_of_file
@@ -13,11 +18,18 @@ from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["entries", "verify_ledger"]
+__all__ = ["entries", "known_key", "read_since", "verify_ledger"]
 
 
-def verify_ledger(workspace: Workspace) -> dict[str, Any]:
+def verify_ledger(workspace: Workspace, *, since: str | None = None) -> dict[str, Any]:
     """Recompute every hash of the ledger from its bytes, and every stored result against its entry.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    since : str, optional
+        A file with a checkpoint that somebody kept, or ``SIZE:ROOT`` (hex): the ledger must begin with that, and
+        only what is newer is hashed and compared.
 
     Raises
     ------
@@ -25,29 +37,78 @@ def verify_ledger(workspace: Workspace) -> dict[str, Any]:
         Something was changed, removed or reordered; the message says what.
     CheckError
         Fewer witnesses saw the ledger than the workspace demands.
+    UsageError
+        ``since`` is neither a file nor a size and a root.
     """
     workspace.require("verify", {"kind": "ledger"})
     workspace.progress("reading the ledger", 0, 0)
+    kept = None if since is None else read_since(since)
     with workspace.reading():
-        head = workspace.state.fact("ledger") or {}
-        found = verify(workspace.folder / "ledger", vkey=head.get("vkey"), expected=workspace.remembered)
+        found, first = _verify(workspace, kept)
         listed = entries(workspace)
         waiting = {row["id"] for row in workspace.state.rows(OutboxRow, OutboxRow.written.is_(False))}
         seen = witness_report(workspace, size=found.size)
         shown = shown_run(workspace, {entry["id"]: entry["index"] for entry in listed}, seen)
-        checked = _check_results(workspace, listed) + _check_public(workspace, shown)
+        checked = _check_results(workspace, listed[first:]) + _check_public(workspace, shown)
         _check_state(workspace, listed, waiting)
+        _check_rotations(listed, found.rotations)
         records = _check_records(workspace)
     return {
         "status": "verified",
         "entries": found.size,
+        "since": None if kept is None else first,
         "origin": found.origin,
+        "vkey": found.vkey,
+        "keys_changed": found.rotations,
         "root_hash": found.root_hash.hex(),
         "files_checked": checked,
         "record_files_checked": records,
         "entries_waiting": len(waiting),
         **seen,
     }
+
+
+def _verify(workspace: Workspace, kept: bytes | tuple[int, bytes] | None) -> tuple[Verification, int]:
+    """What holds, and from which entry on its bytes were hashed."""
+    folder = workspace.folder / "ledger"
+    vkey = known_key(workspace)
+    if kept is None:
+        return verify(folder, vkey=vkey, expected=workspace.remembered), 0
+    found = verify_since(folder, vkey=vkey, since=kept)
+    verify_since(folder, vkey=vkey, since=workspace.remembered or (0, EMPTY_ROOT))
+    return found, kept[0] if isinstance(kept, tuple) else Checkpoint.from_text(parse_note(kept)[0]).size
+
+
+def read_since(text: str) -> bytes | tuple[int, bytes]:
+    """What somebody kept: the bytes of a checkpoint's file, or a size and a root.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    size, _, root = text.partition(":")
+    if re.fullmatch(r"\d{1,18}", size, re.ASCII) and re.fullmatch(r"[0-9a-fA-F]{64}", root):
+        return int(size), bytes.fromhex(root)
+    try:
+        return Path(text).read_bytes()
+    except OSError as error:
+        msg = f"{text!r} was given as what was kept; expected a checkpoint's file, or SIZE:ROOT in 64 hex digits"
+        raise UsageError(msg, hint="--since checkpoint-of-last-month") from error
+
+
+def known_key(workspace: Workspace) -> str | None:
+    """The ledger's public key as this workspace remembers it."""
+    vkey: str | None = (workspace.state.fact("ledger") or {}).get("vkey")
+    return vkey
+
+
+def _check_rotations(listed: list[dict[str, Any]], found: int) -> None:
+    """Each change of key left its file, without which others can't follow."""
+    said = sum(entry["kind"] == ROTATE for entry in listed)
+    if said != found:
+        msg = f"the ledger has {said} changes of its key, and its folder rotation shows {found}"
+        raise LedgerError(msg, hint="restore ledger/rotation from a backup")
 
 
 def _check_results(workspace: Workspace, listed: list[dict[str, Any]]) -> int:
