@@ -86,12 +86,12 @@ def _serve(witness: Witness, host: str, port: int, *, as_json: bool) -> None:
     def stop(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
     vkeys = [key.vkey for key in witness.keys]
     url = f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}"
-    show({"vkeys": vkeys, "url": url}, "\n".join([*vkeys, url]), as_json=as_json)
-    sys.stdout.flush()
     try:
+        signal.signal(signal.SIGTERM, stop)
+        show({"vkeys": vkeys, "url": url}, "\n".join([*vkeys, url]), as_json=as_json)
+        sys.stdout.flush()
         server.serve_forever()
     except KeyboardInterrupt:
         print("the witness was stopped; what it saw is kept", file=sys.stderr)
