@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from peelian.charter import STATES, Decision
 from peelian.publish import bulletin, public_page
 from peelian.publish import decision as module
-from peelian.publish.decision import decision_words, in_force
+from peelian.publish.decision import decision_words, in_force, objection_words
 
 
 def made(action: str = "approve", **more: Any) -> dict[str, Any]:
@@ -99,3 +100,54 @@ def test_a_quotation_names_no_exact_place_outside():
     assert outside["reason"] == "Without [place], where the school is; [place] stays in."
     assert outside["dissent"] == "[place] needs more light first."
     assert inside["reason"] == decision["reason"]
+
+
+def test_what_was_said_since_is_quoted_with_who_said_it(evidence, page_checks):
+    said = [
+        {
+            "act": "dissent",
+            "role": "commander",
+            "at": "2018-01-03T09:00:00Z",
+            "text": "E5N6 is a school yard.",
+        },
+        {
+            "act": "withdraw",
+            "role": "overseer",
+            "at": "2018-01-04T09:00:00Z",
+            "text": "The street is closed.",
+        },
+    ]
+    decision = {**made(), "state": "withdrawn", "since": said}
+    words = decision_words(decision)
+    assert words["tag"] == "Withdrawn"
+    assert words["since"] == [
+        (
+            "Said against it later, by the commander on 3 January 2018, 09:00 UTC:",
+            "[place] is a school yard.",
+        ),
+        ("Why the overseer withdrew it on 4 January 2018, 09:00 UTC:", "The street is closed."),
+    ]
+    shown = " ".join(page_checks(public_page(replace(evidence, decision=decision))).text)
+    assert "[place] is a school yard." in shown
+    assert "No plan is in force, so no hours are spent because of it." in shown
+
+
+def test_when_an_approval_begins():
+    later = datetime(2018, 1, 5, 6, tzinfo=UTC)
+    assert dict(decision_words(made(begins_at=later))["facts"])["Begins"] == "5 January 2018, 06:00 UTC"
+    assert "Begins" not in dict(decision_words(made())["facts"])
+
+
+def test_how_many_objected_and_not_what(evidence, page_checks):
+    assert objection_words(made()) == []
+    none = {"total": 0, "open": 0, "overdue": 0, "answered": 0, "answer_days": 30}
+    assert objection_words({"objections": none})[0] == "Nobody has objected to this decision so far."
+    some = {**none, "total": 3, "overdue": 1, "answered": 2}
+    said = objection_words({"objections": some})
+    assert said[0] == (
+        "3 objections to this decision came in. Answered so far: 2. We are late with 1: the date for an answer has "
+        "passed."
+    )
+    assert "within 30 days, by somebody who did not take the decision" in said[1]
+    page = public_page(replace(evidence, decision={**made(), "objections": some}))
+    assert said[0] in " ".join(" ".join(page_checks(page).text).split())

@@ -1,4 +1,4 @@
-"""A decision, for a page: who decided, what, why and until when."""
+"""A decision, for a page: who decided, what, why and until when, what became of it, and who objected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from peelian.publish.words import moment, plural
 
-__all__ = ["decision_words", "in_force"]
+__all__ = ["decision_words", "in_force", "objection_words"]
 
 Result = Mapping[str, Any]
 
@@ -31,6 +31,12 @@ STATES = {
     "expired": ("Expired", "warn", "The approval of this plan has run out."),
     "reviewed": ("Reviewed", "warn", "The approval of this plan is over, and what came of it was reviewed."),
 }
+SINCE = {
+    "dissent": "Said against it later, by the {role} on {at}:",
+    "withdraw": "Why the {role} withdrew it on {at}:",
+    "review": "What the {role} makes of it, in the review of {at}:",
+}
+"""Heads of what was said about a decision after it was taken."""
 CLAIM = "{role} is the role that was claimed when the decision was entered. The software can't prove who sat there."
 CELL = re.compile(r"\bE-?\d+N-?\d+\b", re.IGNORECASE)
 """A cell's id as `peelian.places.Grid` writes it."""
@@ -53,12 +59,13 @@ def _quoted(said: Any, *, cells: bool) -> str:
 def decision_words(
     decision: Result | None, *, cells: bool = False, warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The decision as tag, tone, sentence, claim (of the role), warnings, reason, dissent and facts.
+    """The decision as tag, tone, sentence, claim (of the role), warnings, reason, dissent, facts, since and objections.
 
     Parameters
     ----------
     decision : mapping, optional
-        `peelian.charter.Decision.to_dict()`.
+        `peelian.charter.Decision.to_dict()`; with ``since`` and ``objections`` where they are known (see
+        `peelian.workspace.shown.as_shown`).
     cells : bool
         Name places by their cells. On a public page only the number of changed places is said, and a cell that a
         quotation names is left out of it, in brackets.
@@ -67,13 +74,15 @@ def decision_words(
     """
     tag, tone, sentence = STATES[state_of(decision)]
     if decision is None:
-        none = {"claim": "", "reason": "", "dissent": "", "facts": []}
+        none = {"claim": "", "reason": "", "dissent": "", "facts": [], "since": [], "objections": []}
         return {"tag": tag, "tone": tone, "sentence": sentence, "warnings": list(warnings), **none}
     role = str(decision.get("role") or "person in charge")
     demonstration = bool(decision.get("demonstration"))
     by = f"a script in the role of {role}" if demonstration else f"the {role}"
     facts = [("Decided by", by), ("Decided at", moment(decision.get("decided_at")))]
     if in_force(decision):
+        if decision.get("begins_at"):
+            facts.append(("Begins", moment(decision["begins_at"])))
         facts.append(("Runs out", moment(decision.get("expires_at"))))
     for key, name in (("removed", "Taken out"), ("added", "Put in")):
         changed = [str(cell) for cell in decision.get(key) or ()]
@@ -93,4 +102,32 @@ def decision_words(
         "reason": _quoted(decision.get("reason"), cells=cells),
         "dissent": _quoted(decision.get("dissent"), cells=cells),
         "facts": facts,
+        "since": [
+            (
+                SINCE[one["act"]].format(role=one["role"], at=moment(one["at"])),
+                _quoted(one["text"], cells=cells),
+            )
+            for one in decision.get("since") or ()
+        ],
+        "objections": objection_words(decision),
     }
+
+
+def objection_words(decision: Result) -> list[str]:
+    """How many objected to a decision and were answered, in sentences; none where that is not known.
+
+    What they wrote is never among them.
+    """
+    found = decision.get("objections")
+    if found is None:
+        return []
+    promise = (
+        f"Each objection is to be answered within {plural(found['answer_days'], 'day')}, by somebody who did not take "
+        "the decision. What people write to us is not shown."
+    )
+    if not found["total"]:
+        return ["Nobody has objected to this decision so far.", promise]
+    said = f"{plural(found['total'], 'objection')} to this decision came in. Answered so far: {found['answered']}."
+    if found["overdue"]:
+        said += f" We are late with {found['overdue']}: the date for an answer has passed."
+    return [said, promise]

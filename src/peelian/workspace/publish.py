@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import Any
 
-from peelian.charter import Decision, is_in_force
 from peelian.workspace.calls import recorded
 from peelian.workspace.cosign import before_showing
 from peelian.workspace.evidence import gather
@@ -14,7 +12,8 @@ from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import about_forecast
 from peelian.workspace.policies import PAGE
 from peelian.workspace.policy_site import policy_site
-from peelian.workspace.state import DecisionRow
+from peelian.workspace.shown import as_shown, was_published
+from peelian.workspace.standing import APPROVED, Decided, find_decision, find_plan, moment
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["publish"]
@@ -31,17 +30,26 @@ def _publish_ledger(workspace: Workspace) -> None:
             shutil.copyfile(path, copy)
 
 
-def _state_now(workspace: Workspace, state: str, decisions: list[dict[str, Any]]) -> str:
-    """The plan's state, or ``expired`` once its approval has run out."""
-    if state not in ("approved", "amended"):
-        return state
-    decision = Decision.from_dict(json.loads(decisions[-1]["body"]))
-    return state if is_in_force(decision, workspace.now()) else "expired"
+def _ask(workspace: Workspace, source: dict[str, Any]) -> Decided | None:
+    """Ask whether a plan may be published as it stands; the decision on it, if there is one."""
+    name, state, found = source["id"], str(source["state"]), None
+    if state not in ("draft", "proposed"):
+        found = find_decision(workspace, name)
+        state = found.standing(moment(workspace))
+        state = found.decision.state if state in APPROVED else state
+    # Of a plan that is over, its page says so and shows nothing of it; else the last page would go on to show it.
+    over = state in ("expired", "withdrawn", "reviewed") and was_published(workspace, name)
+    resource = {"kind": "decision" if over else "plan", "id": name, "author_role": source["role"]}
+    workspace.require("publish", {**resource, "state": state})
+    return found
 
 
 @recorded
 def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     """Write ``public/`` and the commander's bulletin for a decided plan.
+
+    A plan that was published and has expired or was withdrawn since can be published again: the page then says that it
+    is over, and shows no places and no hours.
 
     Raises
     ------
@@ -53,20 +61,18 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     from peelian.publish import bulletin, site_files, write_site
 
     with workspace.writing():
-        source = workspace.latest("plan", plan)
+        source = find_plan(workspace, plan)
         name = source["id"]
-        decisions = workspace.state.rows(DecisionRow, DecisionRow.subject == name, order=DecisionRow.serial)
-        state = {"author_role": source["role"], "state": _state_now(workspace, source["state"], decisions)}
         about_forecast(workspace, workspace.result(name)["forecast"])
-        workspace.require("publish", {"kind": "plan", "id": name, **state})
+        found = _ask(workspace, source)
+        assert found is not None  # else it would have been refused
         run = workspace.new_run("publish")
-        decided = workspace.result(decisions[-1]["id"])
         evidence = gather(
             workspace,
             name,
-            planned=decided.get("plan"),
-            audit=decided.get("audit"),
-            decision=decided["decision"],
+            planned=found.result.get("plan"),
+            audit=found.result.get("audit"),
+            decision=as_shown(workspace, found),
         )
         pages = {"bulletin.html": bulletin(evidence)}
         # Recorded first, shown after: what the public sees is in the ledger by then. `verify_ledger` notices a crash
@@ -75,7 +81,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         public = {page: sha256_of(text.encode()) for page, text in site.items()}
         result: dict[str, Any] = {
             "plan": name,
-            "decision": decisions[-1]["id"],
+            "decision": found.id,
             "public": public,
             "origin": evidence.origin,
         }
@@ -85,7 +91,7 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
             subject=name,
             category=source["category"],
             pages=pages,
-            details={"plan": name, "decision": decisions[-1]["id"], "public": public},
+            details={"plan": name, "decision": found.id, "public": public},
         )
         before_showing(workspace, run)
         write_site(site, workspace.folder / "public")
