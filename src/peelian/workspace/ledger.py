@@ -13,9 +13,9 @@ from peelian.charter.note import parse_note
 from peelian.charter.rotation import ROTATE
 from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace.cosign import shown_run, witness_report
-from peelian.workspace.files import sha256_of_file
 from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
+from peelian.workspace.substituted import substituted
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["entries", "known_key", "read_since", "verify_ledger"]
@@ -115,14 +115,16 @@ def _check_results(workspace: Workspace, listed: list[dict[str, Any]]) -> int:
     """Every stored file is what its entry says."""
     checked = 0
     wrong = []
+    since = substituted(workspace)
     for entry in listed:
         for name, digest in entry["hashes"].items():
-            path = workspace.folder / "runs" / entry["id"] / name
+            path = f"runs/{entry['id']}/{name}"
             checked += 1
-            if not path.is_file():
-                wrong.append(f"runs/{entry['id']}/{name} is gone (its hash is in entry {entry['index']})")
-            elif sha256_of_file(path) != digest:
-                wrong.append(f"runs/{entry['id']}/{name} is not what entry {entry['index']} says it was")
+            problem = since.wrong_with(workspace.folder, path, digest)
+            if problem == "is gone":
+                wrong.append(f"{path} is gone (its hash is in entry {entry['index']})")
+            elif problem is not None:
+                wrong.append(f"{path} is not what entry {entry['index']} says it was")
     if wrong:
         msg = "; ".join(wrong)
         raise LedgerError(msg, hint="restore what was changed from a backup")
@@ -159,10 +161,10 @@ def _check_state(workspace: Workspace, listed: list[dict[str, Any]], waiting: se
 
 
 def _check_records(workspace: Workspace) -> int:
-    """The visible records are those of the last import, byte by byte."""
-    lists = [row["id"] for row in workspace.runs("import") if "records.json" in json.loads(row["hashes"])]
+    """The visible records are those that the last run which changed them left, byte by byte."""
+    lists = [row["id"] for row in workspace.runs() if "records.json" in json.loads(row["hashes"])]
     recorded = json.loads(workspace.checked(lists[-1], "records.json").read_bytes()) if lists else {}
-    if recorded != workspace.record_files():
+    if substituted(workspace).records(recorded) != workspace.record_files():
         msg = "the record files in the state database are not those that the ledger holds the hashes of"
         raise LedgerError(msg, hint="restore state.db from a backup")
     return workspace.check_records()
@@ -173,9 +175,9 @@ def _check_public(workspace: Workspace, run: str | None) -> int:
     if run is None:
         return 0
     recorded: dict[str, str] = workspace.result(run)["public"]
+    since = substituted(workspace)
     for name, digest in recorded.items():
-        path = workspace.folder / "public" / name
-        if not path.is_file() or sha256_of_file(path) != digest:
+        if since.wrong_with(workspace.folder, f"public/{name}", digest) is not None:
             msg = f"public/{name} is not what {run} published"
             raise LedgerError(msg, hint="peelian publish")
     return len(recorded)

@@ -32,6 +32,8 @@ from peelian.workspace.identity import Actor, identify
 from peelian.workspace.keys import own_cosigners
 from peelian.workspace.outcome import KINDS, Outcome, Progress, silent, version_of
 from peelian.workspace.policies import opening_policy
+from peelian.workspace.removal import FOLDER as ERASING
+from peelian.workspace.removal import pending, settle
 from peelian.workspace.state import DecisionRow, OutboxRow, RecordFile, Run, State
 
 if TYPE_CHECKING:
@@ -306,6 +308,9 @@ class Workspace:
         path = self.folder / "runs" / run / name
         rows = self.state.rows(Run, Run.id == run)
         expected = json.loads(rows[0]["hashes"]).get(name) if rows else None
+        if not path.is_file() or sha256_of_file(path) != expected:
+            # Whoever erased something here may have died before the new file had its name.
+            path = pending(self.folder, f"runs/{run}/{name}") or path
         if expected is None or not path.is_file() or sha256_of_file(path) != expected:
             msg = f"runs/{run}/{name} is missing or is not what was stored"
             raise PeelianError(msg, hint=f"peelian ledger verify --workspace {self.folder}")
@@ -360,6 +365,8 @@ class Workspace:
         for path in runs.iterdir() if runs.is_dir() else ():
             if path.name not in known:
                 shutil.rmtree(path)
+        if (self.folder / ERASING).is_dir():
+            settle(self)
         self.store.sweep()
         self.flush()
         if known:
