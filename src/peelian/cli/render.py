@@ -61,7 +61,10 @@ def made(folder: Path, result: dict[str, Any]) -> str:
 
 
 def imported(result: dict[str, Any]) -> str:
-    """After ``import``: every row accounted for."""
+    """After ``import``: every row accounted for, as far as the role may see it."""
+    if "withheld" in result:
+        parts = " + ".join(f"{result[part]} {part}" for part in ("stored", "duplicates", "corrections", "quarantined"))
+        return f"{result['file']} read as {result['source']}\n  {result['rows_in']} rows = {parts}\n{result['withheld']}"
     lines = [
         f"{result['file']} read as {result['source']}, places in {result['crs']}, times in {result['zone']}",
         (
@@ -325,6 +328,13 @@ def status(found: dict[str, Any]) -> str:
                 "forecast by counting until a person lifts that"
             )
         )
+    for one in found["emergencies"]:
+        lines.append(_wrap(f"emergency: {one['text']} ({one['state']})"))
+    if found["policy"]["changed"]:
+        lines.append(_wrap(f"rules: {found['policy']['changed']}"))
+    for state in ("proposed", "approved"):
+        if found["policy"][state]:
+            lines.append(f"  change of the rules {state}: {', '.join(found['policy'][state])}")
     return "\n".join([*lines, f"next: {found['next']}"])
 
 

@@ -12,6 +12,7 @@ from peelian.errors import ConfigError, UsageError
 from peelian.records import SOURCES, recognise
 from peelian.records.files import open_file
 from peelian.workspace.calls import recorded
+from peelian.workspace.disclosure import account, told_of_import
 from peelian.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
@@ -90,14 +91,14 @@ def import_records(
         if known is not None and known.zone not in (None, report.zone):
             note = f"{known.title} is in {known.zone}, but its times were read as civil time of {report.zone}"
             result["warnings"].append(f"{note}; set [agency] zone in peelian.toml before the first import")
-        details = {k: result[k] for k in ("rows_in", "stored", "duplicates", "corrections", "quarantined")}
-        details["file_sha256"] = result["sha256"]
+        # Everyone may read the ledger: what it says of few rows is that they are few.
+        details = {**account(result, workspace.config.publish.threshold), "file_sha256": result["sha256"]}
         facts = {"crs": report.crs, "zone": report.zone}
         outcome = workspace.commit(
             run, result, added=staged.added, removed=staged.removed, facts=facts, details=details
         )
         workspace.store.sweep()  # files that a correction replaced
-    return replace(outcome, result={**outcome.result, "seconds": seconds})
+    return replace(outcome, result=told_of_import(workspace, {**outcome.result, "seconds": seconds}))
 
 
 def _source(path: Path, source: str | None, mapping: Mapping[str, str] | None) -> str:
