@@ -25,7 +25,7 @@ from .postgres import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD = ROOT / "tests/guard"
-TIMEOUT = 120
+TIMEOUT = 300
 LEFT = 77
 """What `tests/guard/alone.py` exits with where something had no route."""
 
