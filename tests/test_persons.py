@@ -47,7 +47,6 @@ WORDS = {
     *("fullname", "username", "nickname", "alias", "suspect", "suspects", "offender", "offenders", "victim"),
     *(
         "victims",
-        "witnessed",
         "arrestee",
         "arrestees",
         "perpetrator",
@@ -63,8 +62,6 @@ WORDS = {
         "passport",
         "plate",
         "plates",
-        "licence",
-        "license",
         "vin",
         "imei",
         "face",
