@@ -72,6 +72,16 @@ def test_the_issue_s_verbs_are_there() -> None:
         "emergency end",
         "emergency review",
         "emergency list",
+        "propose",
+        "look",
+        "dissent",
+        "withdraw",
+        "attend",
+        "review",
+        "object",
+        "answer",
+        "objections list",
+        "objections erase",
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

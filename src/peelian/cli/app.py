@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from peelian.cli import emergency, halting, ledger, people, policy, render, replay
+from peelian.cli import decisions, emergency, halting, ledger, objections, people, policy, render, replay
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
-from peelian.errors import CheckError, UsageError
+from peelian.errors import CheckError
 
 __all__ = ["app"]
 
@@ -29,6 +29,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
 app.add_typer(policy.app, name="policy")
 app.add_typer(emergency.app, name="emergency")
+decisions.add_to(app)
+objections.add_to(app)
 halting.add_to(app)
 replay.add_to(app)
 
@@ -298,6 +300,9 @@ def plan(
     cap_per_area: Annotated[
         int | None, typer.Option(help="At most so many places in one area.", min=1)
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Keep it to yourself until you propose it: peelian propose.")
+    ] = False,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -313,6 +318,7 @@ def plan(
             unit_hours=unit_hours,
             hours_per_place=hours_per_place,
             cap_per_area=cap_per_area,
+            draft=draft,
         )
     show(done.to_dict(), render.plan(done.run, done.result), as_json=as_json)
 
@@ -334,47 +340,6 @@ def audit(
     show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
     if done.result.get("passes") is False:
         raise typer.Exit(CheckError.exit_code)
-
-
-@app.command()
-def decide(
-    plan: Annotated[str | None, typer.Argument(help="A plan's run id; the latest if not given.")] = None,
-    workspace: Where = HERE,
-    approve: Annotated[bool, typer.Option("--approve", help="Approve the plan as it is.")] = False,
-    amend: Annotated[bool, typer.Option("--amend", help="Approve it with places removed or added.")] = False,
-    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the plan.")] = False,
-    reason: Annotated[str, typer.Option(help="Why, in words. Required.")] = "",
-    remove: Annotated[
-        list[str] | None, typer.Option(help="A place (cell) to take out; may be repeated.")
-    ] = None,
-    add: Annotated[list[str] | None, typer.Option(help="A place (cell) to put in; may be repeated.")] = None,
-    dissent: Annotated[str | None, typer.Option(help="A view that differs, kept with the decision.")] = None,
-    role: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """Approve, amend or refuse a plan, with a reason."""
-    from peelian.workspace.decide import decide as run
-    from peelian.workspace.workspace import Workspace
-
-    chosen = [name for name, given in (("approve", approve), ("amend", amend), ("refuse", refuse)) if given]
-    if len(chosen) != 1:
-        given = " and ".join(f"--{name}" for name in chosen) or "no decision"
-        msg = f"{given} was given; expected one of --approve, --amend, --refuse"
-        raise UsageError(
-            msg, hint="peelian decide --refuse --reason 'the budget is needed elsewhere' --as commander"
-        )
-    with Bar(quiet=as_json) as bar:
-        opened = Workspace(workspace, role=role, progress=bar)
-        done = run(
-            opened,
-            chosen[0],
-            reason=read_reason(reason, to="decide"),
-            plan=plan,
-            remove=remove or (),
-            add=add or (),
-            dissent=dissent,
-        )
-    show(done.to_dict(), render.decided(done.result), as_json=as_json)
 
 
 @app.command()
