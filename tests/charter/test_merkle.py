@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymerkle import InmemoryTree
 
 from peelian.charter import merkle
 
@@ -202,3 +203,24 @@ def test_proofs_outside_of_the_tree_are_refused() -> None:
     assert not merkle.verify_consistency(old=3, old_root=ROOTS[3], new=2, new_root=ROOTS[2], path=[])
     assert not merkle.verify_consistency(old=0, old_root=ROOTS[1], new=2, new_root=ROOTS[2], path=[])
     assert not merkle.verify_consistency(old=3, old_root=ROOTS[3], new=4, new_root=ROOTS[4], path=[])
+
+
+@pytest.mark.parametrize("height", range(9))
+def test_packed_hashes_have_the_same_root(height: int) -> None:
+    leaves = [merkle.leaf_hash(b"%d" % i) for i in range(1 << height)]
+    assert merkle.packed_root(b"".join(leaves)) == merkle.subtree_root(leaves)
+
+
+def test_growth_by_another_implementation() -> None:
+    """Our proofs of growth lead to the roots that pymerkle has; its own divide the tree otherwise."""
+    theirs = InmemoryTree(algorithm="sha256")
+    ours = merkle.Tree()
+    for i in range(40):
+        theirs.append_entry(b"%d" % i)
+        ours.append(merkle.leaf_hash(b"%d" % i))
+    for new in range(1, 41):
+        assert theirs.get_root(new) == ours.root(new)
+        for old in range(1, new):
+            path = merkle.consistency_proof(ours.node, old=old, new=new)
+            roots = {"old_root": theirs.get_root(old), "new_root": theirs.get_root(new)}
+            assert merkle.verify_consistency(old=old, new=new, path=path, **roots)

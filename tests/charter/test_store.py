@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peelian.charter.ledger import Ledger
 from peelian.charter.merkle import Tree, edges_root, leaf_hash
 from peelian.charter.store import (
     Growth,
@@ -16,6 +17,7 @@ from peelian.charter.store import (
     clear_leftovers,
     load_tile,
     read_checkpoint,
+    read_entry,
     read_tile,
     read_vkey,
 )
@@ -157,3 +159,14 @@ def test_narrower_partial_tiles_of_past_checkpoints_stay(tmp_path: Path) -> None
     assert {tile.path for tile in files} == {
         p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()
     }
+
+
+def test_one_entry_of_a_bundle(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "ledger", origin="city.example/ledger", key_path=tmp_path / "key")
+    entries = [b"x" * i for i in range(300)]
+    ledger.append(entries)
+    assert [read_entry(ledger.root, i, size=300) for i in range(300)] == entries
+    path = ledger.root / "tile/entries/001.p/44"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(LedgerError, match="was changed: it ends within entry 43"):
+        read_entry(ledger.root, 299, size=300)

@@ -47,6 +47,7 @@ from peelian.charter.store import (
     clear_leftovers,
     load_tile,
     read_checkpoint,
+    read_entry,
     read_vkey,
 )
 from peelian.charter.tiles import TILE_WIDTH, Tile, check_entry
@@ -263,8 +264,7 @@ class Ledger:
             raise UsageError(msg)
         nodes = TileNodes(self.root, head.size)
         path = tuple(inclusion_proof(nodes, index=index, size=head.size))
-        width = min(TILE_WIDTH, head.size - (index & -TILE_WIDTH))
-        entry = load_tile(self.root, Tile(-1, index >> 8, width))[index % TILE_WIDTH]
+        entry = read_entry(self.root, index, size=head.size)
         proof = InclusionProof(index, head.size, path, note, entry)
         try:
             proof.check_path(head)

@@ -24,6 +24,7 @@ __all__ = [
     "inclusion_proof",
     "leaf_hash",
     "node_hash",
+    "packed_root",
     "range_hash",
     "subtree_root",
     "tree_head",
@@ -63,6 +64,14 @@ def subtree_root(hashes: Sequence[bytes]) -> bytes:
             paired.append(nodes[-1])
         nodes = paired
     return nodes[0]
+
+
+def packed_root(hashes: bytes) -> bytes:
+    """Root over a power of two of hashes that lie one behind the other, as in a tile: `subtree_root`, sooner."""
+    while len(hashes) > HASH_BYTES:
+        pairs = [hashes[i : i + 2 * HASH_BYTES] for i in range(0, len(hashes), 2 * HASH_BYTES)]
+        hashes = b"".join([sha256(b"\x01" + pair).digest() for pair in pairs])
+    return hashes
 
 
 def tree_head(leaf_hashes: Sequence[bytes]) -> bytes:

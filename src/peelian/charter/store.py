@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peelian.charter.durable import TEMPORARY
-from peelian.charter.merkle import HASH_BYTES, leaf_hash, subtree_root
+from peelian.charter.merkle import HASH_BYTES, leaf_hash, packed_root, subtree_root
 from peelian.charter.tiles import (
     TILE_WIDTH,
     Tile,
@@ -30,6 +30,7 @@ __all__ = [
     "clear_leftovers",
     "load_tile",
     "read_checkpoint",
+    "read_entry",
     "read_tile",
     "read_vkey",
 ]
@@ -100,27 +101,44 @@ def load_tile(root: Path, tile: Tile) -> list[bytes]:
         raise LedgerError(msg, hint="peelian ledger verify") from error
 
 
+def read_entry(root: Path, index: int, *, size: int) -> bytes:
+    """One entry of a ledger of ``size`` entries, without taking the whole bundle apart; errors as `load_tile`."""
+    start = index & -TILE_WIDTH
+    tile = Tile(-1, index >> 8, min(TILE_WIDTH, size - start))
+    data = read_tile(root, tile)
+    try:
+        begin, end = (bundle_prefix(data, count=count) for count in (index - start, index - start + 1))
+    except ValueError as error:
+        msg = f"{tile.path} of the ledger in {root} was changed: {error}"
+        raise LedgerError(msg, hint="peelian ledger verify") from error
+    return data[begin + 2 : end]
+
+
 class TileNodes:
     """Hashes of perfect subtrees, read from tiles: a `merkle.NodeReader` with each tile read once."""
 
     def __init__(self, root: Path, size: int) -> None:
         self._root = root
         self._size = size
-        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        self._tiles: dict[tuple[int, int], bytes] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
         """Hash of the perfect subtree over leaves ``index * 2**level`` and up."""
         tile_level, height = divmod(level, 8)
         first = index << height
         hashes = self._tile(tile_level, first >> 8)
-        offset = first & (TILE_WIDTH - 1)
-        return subtree_root(hashes[offset : offset + (1 << height)])
+        offset = HASH_BYTES * (first & (TILE_WIDTH - 1))
+        return packed_root(hashes[offset : offset + (HASH_BYTES << height)])
 
-    def _tile(self, level: int, index: int) -> list[bytes]:
+    def _tile(self, level: int, index: int) -> bytes:
         key = (level, index)
         if key not in self._tiles:
             width = min(TILE_WIDTH, (self._size >> 8 * level) - index * TILE_WIDTH)
-            self._tiles[key] = load_tile(self._root, Tile(level, index, width))
+            tile = Tile(level, index, width)
+            data = read_tile(self._root, tile)
+            if len(data) != HASH_BYTES * width:
+                load_tile(self._root, tile)  # which says what is wrong with it
+            self._tiles[key] = data
         return self._tiles[key]
 
 

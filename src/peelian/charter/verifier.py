@@ -20,7 +20,7 @@ With a folder it does this:
 It can't tell whether there is a longer ledger that you were not given, unless you keep a checkpoint or ask
 witnesses; nor whether what the entries say is true. Files that it does not need are not looked at.
 Exit code: 0 it holds, 1 it does not, 2 it could not be checked (wrong arguments, unreadable files).
-Sources: RFC 6962, 2.1, RFC 9162, 2.1.3; c2sp.org/tlog-tiles, -checkpoint, -proof, -cosignature. SPDX-License-Identifier: Apache-2.0
+Sources: RFC 6962, RFC 9162; c2sp.org/tlog-tiles, /tlog-checkpoint, /tlog-proof, /tlog-cosignature. Apache-2.0.
 """
 
 # ruff: noqa: EM101, EM102, N818, T201 - short to read: messages where they are raised, and a program that prints
