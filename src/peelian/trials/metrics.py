@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scoringrules
 from scipy.special import betaincc, betaln, gammaincc, gammaln, i0e, i1e, xlogy
 
 from peelian.errors import DataError, UsageError
@@ -351,6 +350,8 @@ def _crps_negative_binomial(y: Floats, m: Floats, size: float) -> Floats:
     """By cell; by an integral where the hypergeometric function of the closed form is slow or has no value."""
     scores = np.full(y.shape, np.nan)
     if size <= LARGEST_CLOSED:
+        import scoringrules  # which compiles for seconds when it is imported, and few commands score
+
         scores = np.asarray(scoringrules.crps_negbinom(y, size, mu=m), dtype=np.float64)
     rest = np.flatnonzero(~np.isfinite(scores))
     if rest.size:

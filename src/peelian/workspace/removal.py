@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peelian.charter.durable import replace_file, sync_folder
-from peelian.records.erasure import destroy
 from peelian.workspace.files import result_json, sha256_of, sha256_of_file
 from peelian.workspace.state import Run
 
@@ -88,7 +87,7 @@ def settle(workspace: Workspace) -> None:
             _carry_out(workspace, place, todo)
         elif todo is not None:
             for name in todo["drafts"]:
-                destroy(Path(name))
+                _destroy(Path(name))
         destroy_folder(place)
     with suppress(OSError):
         (workspace.folder / FOLDER).rmdir()
@@ -114,9 +113,9 @@ def _carry_out(workspace: Workspace, place: Path, todo: dict[str, Any]) -> None:
         new.replace(target)
         sync_folder(target.parent)
     for path in sorted((place / _OLD).glob("*")):
-        destroy(path)
+        _destroy(path)
     for name in todo["removed"]:
-        destroy(workspace.folder / name)
+        _destroy(workspace.folder / name)
     for digest in todo["seals"]:
         workspace.seals.destroy(digest)
 
@@ -125,10 +124,16 @@ def destroy_folder(folder: Path) -> int:
     """Overwrite and remove every file below a folder, and the folder; how many files there were."""
     n = 0
     for path in _files(folder):
-        n += destroy(path)
+        n += _destroy(path)
     shutil.rmtree(folder, ignore_errors=True)
     return n
 
 
 def _files(folder: Path) -> Iterable[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file()]
+
+
+def _destroy(path: Path) -> bool:
+    from peelian.records.erasure import destroy  # every command asks whether anything is to go, and little ever is
+
+    return destroy(path)
