@@ -134,6 +134,7 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _destroy(path: Path) -> bool:
-    from peelian.records.erasure import destroy  # every command asks whether anything is to go, and little ever is
+    # Every command asks whether anything is to go, and little ever is.
+    from peelian.records.erasure import destroy
 
     return destroy(path)
