@@ -125,3 +125,16 @@ def test_spaces_and_letters_of_all_kinds_in_the_path(tmp_path: Path) -> None:
     folder = tmp_path / "Zürich 東京 'q' \"d\""
     init(folder, crs="EPSG:26915")
     assert verify_ledger(Workspace(folder))["origin"].startswith("peelian.invalid/")
+
+
+def test_the_command_takes_where_the_state_is_kept(
+    tmp_path: Path, state_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from peelian.cli import main
+
+    monkeypatch.setenv("PEELIAN_TEST_STATE", state_url)
+    with pytest.raises(SystemExit) as done:
+        main(["init", str(tmp_path / "city"), "--crs", "EPSG:26915", "--state", "env:PEELIAN_TEST_STATE"])
+    assert (done.value.code, capsys.readouterr().err) == (0, "")
+    assert 'url = "env:PEELIAN_TEST_STATE"' in (tmp_path / "city" / "peelian.toml").read_text()
+    assert [row["verb"] for row in Workspace(tmp_path / "city").runs()] == ["init"]

@@ -77,6 +77,12 @@ def init_(
     population: Annotated[
         str | None, typer.Option(help="Residents by group: GROUP=COLUMN,GROUP=COLUMN.")
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the state is kept: postgresql://..., or env:NAME of a variable with that URL."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an empty workspace."""
@@ -94,6 +100,7 @@ def init_(
         area_id=area_id,
         area_name=area_name,
         population=groups,
+        sections=None if state is None else {"state": {"url": state}},
     )
     show(done.to_dict(), render.made(folder, done.result), as_json=as_json)
 

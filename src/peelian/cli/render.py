@@ -63,8 +63,11 @@ def made(folder: Path, result: dict[str, Any]) -> str:
 def imported(result: dict[str, Any]) -> str:
     """After ``import``: every row accounted for, as far as the role may see it."""
     if "withheld" in result:
-        parts = " + ".join(f"{result[part]} {part}" for part in ("stored", "duplicates", "corrections", "quarantined"))
-        return f"{result['file']} read as {result['source']}\n  {result['rows_in']} rows = {parts}\n{result['withheld']}"
+        parts = " + ".join(
+            f"{result[part]} {part}" for part in ("stored", "duplicates", "corrections", "quarantined")
+        )
+        rows = f"  {result['rows_in']} rows = {parts}"
+        return "\n".join([f"{result['file']} read as {result['source']}", rows, _wrap(result["withheld"])])
     lines = [
         f"{result['file']} read as {result['source']}, places in {result['crs']}, times in {result['zone']}",
         (
