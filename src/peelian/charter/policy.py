@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -177,24 +178,8 @@ class Policy:
     @classmethod
     def of(cls, own: Mapping[str, str], *, folder: Path) -> Policy:
         """As `load`, from texts by the name of their file; the software's own are added. Errors name `folder`."""
-        texts = {HARD_RULES: _packaged(HARD_RULES), **dict(sorted(own.items()))}
-        rules: dict[str, _Rule] = {}
-        for name, text in texts.items():
-            for rule in _parse(name, text):
-                rules[f"policy{len(rules)}"] = rule
-        _check_ids(rules.values())
-        whole = "\n".join(texts.values())
-        schema_text = _packaged(SCHEMA)
-        _check_against_schema(whole, schema_text, rules)
-        digest = sha256(json.dumps([schema_text, texts], sort_keys=True).encode()).hexdigest()
-        policy = cls(
-            rules=rules,
-            policies=cedarpy.PolicySet.from_str(whole),
-            schema=cedarpy.Schema.from_str(schema_text),
-            texts=own,
-            digest=digest,
-            folder=folder,
-        )
+        rules, policies, schema, digest = _valid(tuple(sorted(own.items())))
+        policy = cls(rules=rules, policies=policies, schema=schema, texts=own, digest=digest, folder=folder)
         policy._check_anyone_can_verify(folder)
         return policy
 
@@ -325,6 +310,24 @@ class Policy:
                 raise RefusedError(
                     msg, hint="remove the policy that forbids it, or restore 'anyone-verifies'"
                 )
+
+
+@lru_cache(maxsize=16)
+def _valid(
+    own: tuple[tuple[str, str], ...],
+) -> tuple[Mapping[str, _Rule], cedarpy.PolicySet, cedarpy.Schema, str]:
+    """The rules of a set, parsed and checked, and its digest. The same texts, opened again and again, take no time."""
+    texts = {HARD_RULES: _packaged(HARD_RULES), **dict(own)}
+    rules: dict[str, _Rule] = {}
+    for name, text in texts.items():
+        for rule in _parse(name, text):
+            rules[f"policy{len(rules)}"] = rule
+    _check_ids(rules.values())
+    whole = "\n".join(texts.values())
+    schema = _packaged(SCHEMA)
+    _check_against_schema(whole, schema, rules)
+    digest = sha256(json.dumps([schema, texts], sort_keys=True).encode()).hexdigest()
+    return rules, cedarpy.PolicySet.from_str(whole), cedarpy.Schema.from_str(schema), digest
 
 
 def _check_known(what: str, given: str, known: tuple[str, ...]) -> None:

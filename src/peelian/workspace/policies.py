@@ -101,7 +101,7 @@ def in_force(workspace: Workspace) -> InForce | None:
     """What the ledger says is in force; None in a workspace of an earlier version that was not written to since."""
     rows = workspace.state.rows(Run, Run.verb.in_(("init", VERB)), order=Run.serial)
     for row in reversed(rows):
-        result = workspace.result(row["id"])
+        result = workspace.result(row["id"]) if TEXTS in row["hashes"] else {}
         if "policies" in result:
             return InForce(row["id"], row["at"], result["policies"], result.get("policies_before", {}))
     return None

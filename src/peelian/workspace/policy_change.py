@@ -151,7 +151,7 @@ def approve(workspace: Workspace, proposal: str, *, reason: str, automated: bool
     """
     said = check_reason(reason)
     with workspace.writing():
-        one = _known(workspace, proposal)
+        one = _open(workspace, proposal, ("proposed",))
         earlier = workspace.state.rows(Run, Run.id.in_([r["run"] for r in one["approvals"]]))
         author = workspace.state.rows(Run, Run.id == proposal)
         resource = {
@@ -161,7 +161,6 @@ def approve(workspace: Workspace, proposal: str, *, reason: str, automated: bool
             "same_role": any(row["role"] == workspace.role for row in earlier),
         }
         workspace.require("approve_policy", resource, {"automated": automated})
-        _open(workspace, proposal, ("proposed",))
         check_set(workspace, texts_of(workspace, proposal))
         complete = len(earlier) + 1 >= APPROVALS
         result = {
