@@ -168,5 +168,20 @@ def test_one_entry_of_a_bundle(tmp_path: Path) -> None:
     assert [read_entry(ledger.root, i, size=300) for i in range(300)] == entries
     path = ledger.root / "tile/entries/001.p/44"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(LedgerError, match="was changed: it ends within entry 43"):
+    with pytest.raises(LedgerError, match="was changed: it ends within entry"):
         read_entry(ledger.root, 299, size=300)
+
+
+def test_a_reader_serves_many_proofs_of_one_size(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "ledger", origin="city.example/ledger", key_path=tmp_path / "key")
+    ledger.append([b"%d" % i for i in range(700)])
+    first = TileNodes.again(None, ledger.root, 700)
+    upper, leaf = first(8, 0), first(0, 5)
+    assert TileNodes.again(first, ledger.root, 700) is first
+    (ledger.root / "tile/1/000.p/2").write_bytes(bytes(64))
+    (ledger.root / "tile/0/000").write_bytes(bytes(32 * 256))
+    assert first(8, 0) == upper  # what was read of the upper tiles serves on
+    assert first(0, 5) != leaf  # leaves are read for each proof
+    assert TileNodes.again(first, ledger.root, 701) is not first
+    with pytest.raises(LedgerError, match="don't lead to its signed root"):
+        ledger.prove(5)

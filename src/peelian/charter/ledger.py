@@ -103,6 +103,7 @@ class Ledger:
         self._signer = signer
         self._also = tuple(also)
         self._head: _Head | None = None
+        self._nodes: TileNodes | None = None
 
     @classmethod
     def create(cls, root: Path, *, origin: str, key_path: Path, lock_timeout: float = 30.0) -> Ledger:
@@ -262,13 +263,14 @@ class Ledger:
         if not 0 <= index < head.size:
             msg = f"entry {index} was asked for; the ledger has {head.size} entries, from 0"
             raise UsageError(msg)
-        nodes = TileNodes(self.root, head.size)
+        self._nodes = nodes = TileNodes.again(self._nodes, self.root, head.size)
         path = tuple(inclusion_proof(nodes, index=index, size=head.size))
         entry = read_entry(self.root, index, size=head.size)
         proof = InclusionProof(index, head.size, path, note, entry)
         try:
             proof.check_path(head)
         except LedgerError as error:
+            self._nodes = None
             msg = f"entry {index} and the tiles of the ledger in {self.root} don't lead to its signed root"
             raise LedgerError(msg, hint="peelian ledger verify") from error
         return proof

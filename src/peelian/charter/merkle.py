@@ -68,9 +68,10 @@ def subtree_root(hashes: Sequence[bytes]) -> bytes:
 
 def packed_root(hashes: bytes) -> bytes:
     """Root over a power of two of hashes that lie one behind the other, as in a tile: `subtree_root`, sooner."""
+    pair = 2 * HASH_BYTES
     while len(hashes) > HASH_BYTES:
-        pairs = [hashes[i : i + 2 * HASH_BYTES] for i in range(0, len(hashes), 2 * HASH_BYTES)]
-        hashes = b"".join([sha256(b"\x01" + pair).digest() for pair in pairs])
+        starts = range(0, len(hashes), pair)
+        hashes = b"".join([sha256(b"\x01" + hashes[i : i + pair]).digest() for i in starts])
     return hashes
 
 

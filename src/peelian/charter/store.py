@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 CHECKPOINT_FILE = "checkpoint"
+_MAX_KNOWN = 100_000  # hashes that are kept from one proof to the next
 VKEY_FILE = "vkey"
 ML_DSA_FILE = "vkey-ml-dsa"
 WITNESSED_FILE = "witnessed"
@@ -107,7 +108,8 @@ def read_entry(root: Path, index: int, *, size: int) -> bytes:
     tile = Tile(-1, index >> 8, min(TILE_WIDTH, size - start))
     data = read_tile(root, tile)
     try:
-        begin, end = (bundle_prefix(data, count=count) for count in (index - start, index - start + 1))
+        begin = bundle_prefix(data, count=index - start)
+        end = begin + bundle_prefix(data[begin:], count=1)
     except ValueError as error:
         msg = f"{tile.path} of the ledger in {root} was changed: {error}"
         raise LedgerError(msg, hint="peelian ledger verify") from error
@@ -121,14 +123,33 @@ class TileNodes:
         self._root = root
         self._size = size
         self._tiles: dict[tuple[int, int], bytes] = {}
+        self._known: dict[tuple[int, int], bytes] = {}
+
+    @classmethod
+    def again(cls, before: TileNodes | None, root: Path, size: int) -> TileNodes:
+        """The reader of the proof before for the next one of the same size, without the leaves that it read.
+
+        Tiles over other tiles are few and serve many proofs. Should somebody change them meanwhile, proofs made
+        from what was read before still lead to the signed root.
+        """
+        if before is None or before._size != size or len(before._known) > _MAX_KNOWN:
+            return cls(root, size)
+        before._tiles = {key: data for key, data in before._tiles.items() if key[0]}
+        return before
 
     def __call__(self, level: int, index: int) -> bytes:
         """Hash of the perfect subtree over leaves ``index * 2**level`` and up."""
+        known = self._known.get((level, index))
+        if known is not None:
+            return known
         tile_level, height = divmod(level, 8)
         first = index << height
         hashes = self._tile(tile_level, first >> 8)
         offset = HASH_BYTES * (first & (TILE_WIDTH - 1))
-        return packed_root(hashes[offset : offset + (HASH_BYTES << height)])
+        found = packed_root(hashes[offset : offset + (HASH_BYTES << height)])
+        if tile_level:
+            self._known[level, index] = found
+        return found
 
     def _tile(self, level: int, index: int) -> bytes:
         key = (level, index)
