@@ -13,6 +13,7 @@ from peelian.charter.note import parse_note
 from peelian.charter.rotation import ROTATE
 from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace.cosign import shown_run, witness_report
+from peelian.workspace.policies import published_since
 from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
 from peelian.workspace.substituted import substituted
@@ -171,16 +172,15 @@ def _check_records(workspace: Workspace) -> int:
 
 
 def _check_public(workspace: Workspace, run: str | None) -> int:
-    """The public site is what that publication recorded."""
-    if run is None:
-        return 0
-    recorded: dict[str, str] = workspace.result(run)["public"]
+    """The public site is what that publication recorded, and what a change of the rules did since."""
+    recorded: dict[str, str] = {} if run is None else workspace.result(run)["public"]
+    by, changed = published_since(workspace, run) or (run, {})
     since = substituted(workspace)
-    for name, digest in recorded.items():
+    for name, digest in (recorded | changed).items():
         if since.wrong_with(workspace.folder, f"public/{name}", digest) is not None:
-            msg = f"public/{name} is not what {run} published"
+            msg = f"public/{name} is not what {by if name in changed else run} published"
             raise LedgerError(msg, hint="peelian publish")
-    return len(recorded)
+    return len(recorded | changed)
 
 
 def entries(workspace: Workspace, *, last: int | None = None) -> list[dict[str, Any]]:
