@@ -36,6 +36,7 @@ from peelian.charter.rotation import (
     follow,
     load_signer,
     open_any,
+    publish,
     read_signer,
     rotations,
 )
@@ -149,10 +150,9 @@ class Ledger:
     ) -> Ledger:
         """Open a ledger: with its signing key for writing, else for reading.
 
-        Without ``vkey`` and ``key_path`` the public key beside the checkpoint is believed, which shows
-        nothing to someone who doubts the keeper of the folder. From the key that is given, the changes of key
-        in the folder are followed to the present one. The signing key is taken from the environment variable
-        ``PEELIAN_LEDGER_KEY`` instead of the file where that is set.
+        Without ``vkey`` and ``key_path`` the key beside the checkpoint is believed, which shows nothing to who
+        doubts the folder's keeper. Changes of key are followed from the given key to the present one. The
+        variable ``PEELIAN_LEDGER_KEY`` of the environment goes before the file of the signing key.
 
         Raises
         ------
@@ -492,6 +492,7 @@ class Ledger:
                 clear_leftovers(self.root, self.size)
                 lock.clear()
             raise
+        publish(self.root, self._also)
         for tile, _ in grown.files:
             if tile.width == TILE_WIDTH:
                 shutil.rmtree(self.root / f"{tile.folder}.p", ignore_errors=True)

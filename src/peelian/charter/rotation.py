@@ -24,12 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peelian.charter.cosignature import MLDSA44, Cosigner
 from peelian.charter.durable import locked, replace_file, sync_folder
 from peelian.charter.entry import Entry
 from peelian.charter.merkle import inclusion_proof
 from peelian.charter.note import Checkpoint, Signer, Verifier, parse_note
 from peelian.charter.proof import PROOF_SUFFIX, InclusionProof
-from peelian.charter.store import VKEY_FILE, TileNodes, load_tile, read_checkpoint
+from peelian.charter.store import ML_DSA_FILE, VKEY_FILE, TileNodes, load_tile, read_checkpoint
 from peelian.charter.tiles import TILE_WIDTH, Tile
 from peelian.errors import ConfigError, LedgerError, PeelianError, UsageError
 
@@ -47,6 +48,7 @@ __all__ = [
     "named_keys",
     "next_key",
     "open_any",
+    "publish",
     "read_signer",
     "rotations",
     "waiting_path",
@@ -203,6 +205,15 @@ def finish(root: Path) -> None:
         line = f"{chain[-1].new.vkey}\n".encode()
         if (root / VKEY_FILE).read_bytes() != line:
             replace_file(root / VKEY_FILE, line)
+
+
+def publish(root: Path, also: Sequence[Cosigner]) -> None:
+    """Put the public half of the ledger's ML-DSA key beside a checkpoint that it has signed."""
+    for key in also:
+        line = f"{key.key.vkey}\n".encode()
+        path = root / ML_DSA_FILE
+        if key.kind == MLDSA44 and not (path.exists() and path.read_bytes() == line):
+            replace_file(path, line)
 
 
 # -- private keys

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from peelian.charter.cosignature import MLDSA44, Cosigner, load_cosigners
-from peelian.charter.durable import replace_file
-from peelian.charter.store import ML_DSA_FILE
 from peelian.workspace.config import Config
 
 __all__ = ["own_cosigners"]
@@ -15,7 +13,7 @@ __all__ = ["own_cosigners"]
 def own_cosigners(folder: Path, config: Config) -> tuple[Cosigner, ...]:
     """The ledger's ML-DSA-44 key, if the workspace is configured to have one; made the first time it is asked for.
 
-    Its public half is put beside the checkpoint, as ``vkey-ml-dsa``.
+    The ledger puts its public half beside the first checkpoint that it signs, as ``vkey-ml-dsa``.
 
     Raises
     ------
@@ -27,9 +25,4 @@ def own_cosigners(folder: Path, config: Config) -> tuple[Cosigner, ...]:
     path = folder / "keys" / "ledger-ml-dsa.key"
     if not path.exists():
         Cosigner.generate(config.ledger.origin, kind=MLDSA44).save(path)
-    found = load_cosigners(path)
-    line = f"{found[0].key.vkey}\n".encode()
-    public = folder / "ledger" / ML_DSA_FILE
-    if not public.exists() or public.read_bytes() != line:
-        replace_file(public, line)
-    return found
+    return load_cosigners(path)
