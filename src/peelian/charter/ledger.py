@@ -196,13 +196,7 @@ class Ledger:
         return read_checkpoint(self.root)
 
     def checkpoint(self) -> Checkpoint:
-        """Size and root now, after verifying the signature.
-
-        Raises
-        ------
-        LedgerError
-            If there is no checkpoint or it does not verify.
-        """
+        """Size and root now, after verifying the signature; LedgerError if there is none or it does not hold."""
         return self._open(self.signed_checkpoint())
 
     def _open(self, note: bytes) -> Checkpoint:
