@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from peelian.errors import RefusedError, UsageError
+from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace import Workspace
 from peelian.workspace.identity import TOKEN_VARIABLE
 from peelian.workspace.init import init
 from peelian.workspace.ledger import entries, verify_ledger
 from peelian.workspace.people import add_person, end_person, erase_person, people
+from peelian.workspace.state import Run
 
 WHY = "she has left the agency at the end of the month"
 
@@ -130,5 +132,33 @@ def test_erasing_somebody_leaves_every_proof_and_no_trace(folder: Path) -> None:
     assert done["notes_erased"] == 1
     assert person.encode() not in every_byte(folder)
     assert [one["name"] for one in people(steward)] == ["Stella Steward", None, "Otto Overseer"]
-    assert verify_ledger(steward)["status"] == "verified"
+    found = verify_ledger(steward)
+    assert (
+        found["texts_sealed"] - found["texts_with_key"] == 4
+    )  # the name, named again when it ended and when erased
     assert Workspace(folder, token=known["overseer"][1]).role == "overseer"
+
+
+def test_who_acted_can_not_be_changed_behind_the_ledger(folder: Path) -> None:
+    known = registered(folder)
+    acting = Workspace(folder, token=known["analyst"][1])
+    with acting.writing():
+        run = acting.commit(acting.new_run("quality"), {"note": "something was done"}).run
+    found = verify_ledger(acting)
+    assert (found["texts_sealed"], found["texts_erased"]) == (
+        6,
+        0,
+    )  # three names, and three acts by somebody known
+    with acting.state.begin() as connection:
+        connection.execute(update(Run).where(Run.id == run).values(person=known["overseer"][0]))
+    with pytest.raises(LedgerError, match=f"names somebody else for {run}"):
+        verify_ledger(acting)
+    with acting.state.begin() as connection:
+        connection.execute(update(Run).where(Run.id == run).values(person=known["analyst"][0]))
+    digest = entries(acting, last=1)[0]["details"]["who"]
+    (folder / "sealed" / digest).write_bytes(b"something else")
+    with pytest.raises(LedgerError, match="is changed"):
+        verify_ledger(acting)
+    (folder / "sealed" / digest).unlink()
+    with pytest.raises(LedgerError, match="is missing"):
+        verify_ledger(acting)

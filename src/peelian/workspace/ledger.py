@@ -14,6 +14,7 @@ from peelian.charter.rotation import ROTATE
 from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace.cosign import shown_run, witness_report
 from peelian.workspace.policies import published_since
+from peelian.workspace.sealed import check_sealed
 from peelian.workspace.standing import plan_states
 from peelian.workspace.state import DecisionRow, OutboxRow
 from peelian.workspace.substituted import substituted
@@ -53,6 +54,7 @@ def verify_ledger(workspace: Workspace, *, since: str | None = None) -> dict[str
         checked = _check_results(workspace, listed[first:]) + _check_public(workspace, shown)
         _check_state(workspace, listed, waiting)
         _check_rotations(listed, found.rotations)
+        texts = check_sealed(workspace, listed)
         records = _check_records(workspace)
     return {
         "status": "verified",
@@ -64,6 +66,7 @@ def verify_ledger(workspace: Workspace, *, since: str | None = None) -> dict[str
         "root_hash": found.root_hash.hex(),
         "files_checked": checked,
         "record_files_checked": records,
+        **texts,
         "entries_waiting": len(waiting),
         **seen,
     }
@@ -143,12 +146,12 @@ def _check_state(workspace: Workspace, listed: list[dict[str, Any]], waiting: se
     lost = known - {row["id"] for row in runs}
     if lost:
         msg = f"{', '.join(sorted(lost))} is in the ledger, but not in the state database"
-        raise LedgerError(msg, hint="restore state.db from a backup")
+        raise LedgerError(msg, hint="restore the state from a backup")
     decided = {row["id"]: workspace.result(row["id"])["decision"] for row in runs if row["verb"] == "decide"}
     stored = {row["id"]: json.loads(row["body"]) for row in workspace.state.rows(DecisionRow)}
     if stored != decided:
         msg = "the decisions in the state database are not those that the ledger holds the hashes of"
-        raise LedgerError(msg, hint="restore state.db from a backup")
+        raise LedgerError(msg, hint="restore the state from a backup")
     try:
         states = plan_states(workspace)
     except RefusedError as no:
@@ -158,7 +161,7 @@ def _check_state(workspace: Workspace, listed: list[dict[str, Any]], waiting: se
         expected = states.get(row["id"], "done")
         if row["state"] != expected:
             msg = f"{row['id']} is {row['state']} in the state database, but {expected} by the ledger"
-            raise LedgerError(msg, hint="restore state.db from a backup")
+            raise LedgerError(msg, hint="restore the state from a backup")
 
 
 def _check_records(workspace: Workspace) -> int:
@@ -167,7 +170,7 @@ def _check_records(workspace: Workspace) -> int:
     recorded = json.loads(workspace.checked(lists[-1], "records.json").read_bytes()) if lists else {}
     if substituted(workspace).records(recorded) != workspace.record_files():
         msg = "the record files in the state database are not those that the ledger holds the hashes of"
-        raise LedgerError(msg, hint="restore state.db from a backup")
+        raise LedgerError(msg, hint="restore the state from a backup")
     return workspace.check_records()
 
 
