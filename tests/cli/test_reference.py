@@ -82,6 +82,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "answer",
         "objections list",
         "objections erase",
+        "oversight",
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from peelian.cli import decisions, emergency, halting, ledger, objections, people, policy, render, replay
+from peelian.cli import (
+    decisions,
+    emergency,
+    halting,
+    ledger,
+    objections,
+    oversight,
+    people,
+    policy,
+    render,
+    replay,
+)
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
 from peelian.errors import CheckError
@@ -31,6 +42,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(emergency.app, name="emergency")
 decisions.add_to(app)
 objections.add_to(app)
+oversight.add_to(app)
 halting.add_to(app)
 replay.add_to(app)
 

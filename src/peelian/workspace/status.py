@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from peelian.charter.objections import count
 from peelian.workspace.emergencies import emergencies, said
+from peelian.workspace.objections import objections_to
 from peelian.workspace.policies import changed_by_hand, proposals
+from peelian.workspace.standing import decisions, moment, state_now
 from peelian.workspace.suspension import suspensions
 from peelian.workspace.workspace import Workspace
 
@@ -13,7 +16,7 @@ __all__ = ["status"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Records by category, the latest run of each verb, what is suspended, and the next useful command."""
+    """Records by category, the latest run of each verb, what stands or is suspended, and the next useful command."""
     workspace.require("status", {"kind": "workspace"})
     table = workspace.store.table()
     categories = (
@@ -26,6 +29,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
     rows = sum(item["n"] for item in categories)
     if not workspace.policy.ask(workspace.role, "read_records", {"kind": "records"}).allowed:
         categories = []  # small counts and exact times are for those who may read records
+    at = moment(workspace)
+    standing = [(one, one.standing(at)) for one in decisions(workspace)]
     latest = {}
     for row in workspace.runs():
         latest[row["verb"]] = {key: row[key] for key in ("id", "at", "role", "category", "state")}
@@ -55,6 +60,15 @@ def status(workspace: Workspace) -> dict[str, Any]:
             "proposed": [one["run"] for one in proposals(workspace) if one["state"] == "proposed"],
             "approved": [one["run"] for one in proposals(workspace) if one["state"] == "approved"],
         },
+        "decisions": {
+            state: [one.id for one, now in standing if now in states]
+            for state, states in (
+                ("approved", ("approved", "amended")),
+                ("in_force", ("in force",)),
+                ("to_review", ("expired", "withdrawn")),
+            )
+        },
+        "objections": count((one for taken, _ in standing for one in objections_to(workspace, taken.id)), at),
         "emergencies": [
             {**one, "text": said(one)} for one in emergencies(workspace) if one["state"] != "reviewed"
         ],
@@ -73,8 +87,12 @@ def _next(workspace: Workspace, rows: int, latest: dict[str, Any]) -> str:
                 f"peelian {verb}" + (" --category burglary" if verb in ("trial", "forecast") else "") + tail
             )
     plan = latest["plan"]
+    if plan["state"] == "draft":
+        return f"peelian propose {plan['id']}" + tail
     if plan["state"] == "proposed":
         return f"peelian decide {plan['id']} --approve --reason '...' --as commander" + tail
+    if "decide" in latest and state_now(workspace, plan) in ("expired", "withdrawn"):
+        return f"peelian review {latest['decide']['id']} --reason '...'" + tail
     if "publish" not in latest or latest["publish"]["at"] < plan["at"]:
         return "peelian publish" + tail
     return "peelian ledger verify" + tail
