@@ -145,10 +145,8 @@ def test_who_acted_can_not_be_changed_behind_the_ledger(folder: Path) -> None:
     with acting.writing():
         run = acting.commit(acting.new_run("quality"), {"note": "something was done"}).run
     found = verify_ledger(acting)
-    assert (found["texts_sealed"], found["texts_erased"]) == (
-        6,
-        0,
-    )  # three names, and three acts by somebody known
+    # Three names, and three acts by somebody known.
+    assert (found["texts_sealed"], found["texts_with_key"]) == (6, 6)
     with acting.state.begin() as connection:
         connection.execute(update(Run).where(Run.id == run).values(person=known["overseer"][0]))
     with pytest.raises(LedgerError, match=f"names somebody else for {run}"):

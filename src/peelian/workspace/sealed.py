@@ -1,4 +1,4 @@
-"""Whether what is sealed is what the ledger says: each ciphertext is there, unchanged, and names who the state names."""
+"""Whether what is sealed is what the ledger says: each ciphertext there, unchanged, naming who the state names."""
 
 from __future__ import annotations
 
