@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.errors import DataError
-from peelian.records.erasure import destroy, kind_of, source_of, without
+from peelian.records import read_incidents
+from peelian.records.erasure import destroy, hashed_id, kind_of, source_of, without
 from peelian.records.pages import pages
 
 CANARY = "canary-1f7e93"
@@ -165,3 +166,11 @@ def test_control_a_dictionary_that_is_passed_on_keeps_values_without_a_row() -> 
         str(v).encode() for v in pq.read_table(pa.BufferReader(data))["id"]
     )
     assert CANARY.encode() in everything(data)
+
+
+def test_the_hash_of_a_number_is_that_under_which_its_record_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("case,when,kind,x,y\n A-1 ,2024-05-01 10:00,Burglary,740000,4280000\n", encoding="utf-8")
+    mapping = {"id": "case", "occurred_from": "when", "category": "kind", "x": "x", "y": "y"}
+    options = {"mapping": mapping, "source": "calls", "crs": "EPSG:26915", "zone": "America/Chicago"}
+    assert read_incidents(path, **options).incidents.frame["id"].tolist() == [hashed_id("calls", "A-1")]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from peelian.records.erasure import hashed_id
 from peelian.records.pages import MAGIC, pages
 from peelian.workspace import Workspace
 from peelian.workspace.archive import members
@@ -18,8 +19,13 @@ WHY = "a court ordered that this be done, file 2216-CC"
 
 
 def case(i: int) -> str:
-    """The id of the i-th record: nothing else in a workspace looks like it."""
+    """The agency's own number of the i-th record: nothing else in a workspace looks like it."""
     return f"CASE-7f3a-{i:05d}"
+
+
+def ident(i: int, source: str = "calls") -> str:
+    """Under which id the i-th record is stored."""
+    return hashed_id(source, case(i))
 
 
 def rows(n: int = 60) -> list[str]:

@@ -8,6 +8,7 @@ keep the old bytes all the same: only encrypting the disk helps against that.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["Doomed", "destroy", "kind_of", "source_of", "without"]
+__all__ = ["Doomed", "destroy", "hashed_id", "kind_of", "source_of", "without"]
 
 Doomed = Callable[[pa.Table], pa.ChunkedArray]
 """Says of each row of a table whether it goes."""
@@ -88,3 +89,8 @@ def source_of(name: str) -> str | None:
     """The source that a file's folder names; None for a quarantine's, whose rows say it themselves."""
     parts = [part for part in name.split("/") if part.startswith("source=")]
     return parts[0].removeprefix("source=") if parts else None
+
+
+def hashed_id(source: str, own: str) -> str:
+    """Under which id a record is stored whose source's own id isn't kept as it is (see `peelian.records.pipeline`)."""
+    return hashlib.sha256(f"{source}\x1f{own}".encode()).hexdigest()[:32]

@@ -29,7 +29,17 @@ import pyarrow as pa
 from peelian.errors import CheckError
 from peelian.workspace.files import result_json
 
-__all__ = ["HEADER", "KEYS", "WORKSPACE", "Archive", "Manifest", "members", "read_archive", "writing_archive"]
+__all__ = [
+    "HEADER",
+    "KEYS",
+    "MANIFEST",
+    "WORKSPACE",
+    "Archive",
+    "Manifest",
+    "members",
+    "read_archive",
+    "writing_archive",
+]
 
 FORMAT = "peelian backup"
 VERSION = 1

@@ -18,7 +18,7 @@ from peelian.records.erasure import destroy
 from peelian.workspace.archive import KEYS, WORKSPACE, Archive, read_archive, writing_archive
 from peelian.workspace.backups import digest_and_size, locked_keys, passphrase_of
 from peelian.workspace.removal import FOLDER as ERASING
-from peelian.workspace.removal import Removal, destroy_folder
+from peelian.workspace.removal import Removal, forget, tidy
 from peelian.workspace.state import State
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -81,7 +81,8 @@ def backup(workspace: Workspace, path: Path | str, *, with_keys: bool = False) -
         }
         details = {key: result[key] for key in ("sha256", "bytes", "keys", "entries", "root")}
         done = workspace.commit(run, result, details=details)
-        destroy_folder(workspace.folder / ERASING / run)
+        forget(workspace.folder / ERASING / run)
+        tidy(workspace.folder)
         return done
 
 
@@ -118,7 +119,7 @@ def _header(workspace: Workspace, *, keys: bool) -> dict[str, Any]:
 def _fill(workspace: Workspace, archive: Archive, passphrase: str | None) -> None:
     paths = list(_files(workspace))
     for done, path in enumerate(paths):
-        workspace.progress("writing the backup", done, len(paths))
+        workspace.tell("writing the backup", done, len(paths))
         archive.add_file(WORKSPACE + path.relative_to(workspace.folder).as_posix(), path)
     with snapshot(workspace) as copy:
         archive.add_file(WORKSPACE + STATE, copy)

@@ -52,7 +52,7 @@ def identify(state: State, *, role: str | None, default: str, token: str | None 
     default : str
         The configuration's role for whoever asks for none.
     token : str, optional
-        A person's token; by default that in the environment variable ``PEELIAN_TOKEN``.
+        A person's token; by default that in the environment variable ``PEELIAN_TOKEN``. An empty one is none.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def identify(state: State, *, role: str | None, default: str, token: str | None 
     known = state.rows(Person, order=Person.serial)
     if not known:
         return Actor(role or default)
-    token = token or os.environ.get(TOKEN_VARIABLE)
+    token = os.environ.get(TOKEN_VARIABLE) if token is None else token
     if not token:
         if role not in (None, "public"):
             msg = f"this workspace knows its people: as {role} one acts with a token, and none was given"

@@ -22,7 +22,7 @@ from peelian.workspace.state import Run
 if TYPE_CHECKING:
     from peelian.workspace.workspace import Workspace
 
-__all__ = ["FOLDER", "Removal", "destroy_folder", "pending", "settle"]
+__all__ = ["FOLDER", "Removal", "destroy_folder", "forget", "pending", "settle", "tidy"]
 
 FOLDER = "erasing"
 _TODO, _NEW, _OLD = "todo.json", "files", "old"
@@ -88,9 +88,23 @@ def settle(workspace: Workspace) -> None:
         elif todo is not None:
             for name in todo["drafts"]:
                 _destroy(Path(name))
-        destroy_folder(place)
+        forget(place)
+    tidy(workspace.folder)
+
+
+def forget(place: Path) -> None:
+    """Remove what was written down, the list itself last: whoever dies before that can begin again."""
+    for path in _files(place):
+        if path.name != _TODO:
+            _destroy(path)
+    (place / _TODO).unlink(missing_ok=True)  # it has names and hashes only, and is whole or gone
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove the place for what is to be done in a workspace, where nothing is."""
     with suppress(OSError):
-        (workspace.folder / FOLDER).rmdir()
+        (folder / FOLDER).rmdir()
 
 
 def _todo(place: Path) -> dict[str, Any] | None:

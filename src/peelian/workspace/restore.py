@@ -26,7 +26,12 @@ _FOLDERS = ("records", "runs", "public", "policy", "keys")
 
 
 def restore(
-    path: Path | str, folder: Path | str, *, state_url: str | None = None, progress: Progress | None = None
+    path: Path | str,
+    folder: Path | str,
+    *,
+    state_url: str | None = None,
+    with_keys: bool = True,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Make a workspace of a backup, and verify its ledger with every file that it speaks of.
 
@@ -38,6 +43,8 @@ def restore(
         Doesn't exist yet, or is empty.
     state_url : str, optional
         Where the restored workspace keeps its state, in place of what its configuration says.
+    with_keys : bool
+        Restore the private keys too, where the backup has them and their passphrase is set.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def restore(
     draft = Path(mkdtemp(prefix=f".{folder.absolute().name}.", dir=folder.absolute().parent))
     opened: State | None = None
     try:
-        keys = _unpack(path, draft, manifest, tell)
+        keys = _unpack(path, draft, manifest, tell, with_keys=with_keys)
         if state_url is not None:
             _keep_state_in(draft / FILE, state_url)
         state = _place_state(draft)
@@ -100,7 +107,7 @@ def _refuse_used(folder: Path) -> None:
         raise UsageError(msg, hint="name a folder that doesn't exist yet")
 
 
-def _unpack(path: Path, draft: Path, manifest: Manifest, tell: Progress) -> str:
+def _unpack(path: Path, draft: Path, manifest: Manifest, tell: Progress, *, with_keys: bool) -> str:
     """Write out what was checked, and hold it against the list once more; whether the keys came with it."""
     for name in _FOLDERS:
         (draft / name).mkdir()
@@ -109,7 +116,7 @@ def _unpack(path: Path, draft: Path, manifest: Manifest, tell: Progress) -> str:
     for done, member in enumerate(members(path)):
         tell("restoring", done, len(manifest.members) + 1)
         if member.name == KEYS:
-            keys = _restore_keys(member.read(), draft / "keys")
+            keys = _restore_keys(member.read(), draft / "keys") if with_keys else "locked"
         elif member.name.startswith(WORKSPACE):
             target = draft / member.name.removeprefix(WORKSPACE)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +180,7 @@ def _place_state(draft: Path) -> State:
 
 
 def _verified(draft: Path) -> dict[str, Any]:
-    workspace = Workspace(draft)
+    workspace = Workspace(draft, token="")  # none: who is known now may not have been known then
     try:
         return verify_ledger(workspace)
     finally:

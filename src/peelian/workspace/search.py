@@ -53,7 +53,7 @@ def search(workspace: Workspace, canaries: Sequence[Canary], *, backups: Sequenc
     seen = Searched()
     paths = [path for path in sorted(workspace.folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     for done, path in enumerate(paths):
-        workspace.progress("searching every file", done, len(paths))
+        workspace.tell("searching every file", done, len(paths))
         try:
             data = path.read_bytes()
         except FileNotFoundError:  # SQLite's log comes and goes
@@ -64,7 +64,7 @@ def search(workspace: Workspace, canaries: Sequence[Canary], *, backups: Sequenc
     seen.found += look_in_rows("state", _counted(_rows(workspace), seen), canaries)
     _look_in_sealed(workspace, canaries, seen)
     for path in backups:
-        workspace.progress("searching the backups", seen.backups, len(backups))
+        workspace.tell("searching the backups", seen.backups, len(backups))
         seen.backups += 1
         seen.found += _in_backup(path, canaries)
     return seen

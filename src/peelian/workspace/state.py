@@ -286,7 +286,9 @@ class State:
         SQLite keeps them in its log, and PostgreSQL in the tables' files, until this. What a PostgreSQL server keeps
         elsewhere (its write-ahead log, replicas, backups of its own) is for whoever runs it.
         """
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self._connected() as plain:
+            plain.connection.rollback()  # the pool's question whether the server is there began a transaction
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
             if self.address.postgresql:
                 for table in Base.metadata.sorted_tables:
                     name = connection.dialect.identifier_preparer.format_table(table)

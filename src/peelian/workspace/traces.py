@@ -16,12 +16,13 @@ from peelian.records.pages import MAGIC
 from peelian.workspace.canaries import Canary, look_in_bytes
 from peelian.workspace.files import result_json
 
-__all__ = ["MARK", "Change", "Wanted", "change_of", "redacted"]
+__all__ = ["MARK", "RECORDS", "Change", "Wanted", "change_of", "redacted", "without_words"]
 
 MARK = "[erased]"
 """What stands in a page or a result in place of an erased record's id."""
 
 RECORDS = "records/"
+"""Where the record store lies in the workspace."""
 _TEXTS = (".json", ".html", ".txt", ".csv", ".md", ".svg", ".toml", ".geojson")
 _SHOWN = ("runs/", "public/")
 
@@ -139,6 +140,11 @@ def redacted(name: str, data: bytes, canaries: Sequence[Canary]) -> bytes | None
         return _said_without(data.decode(), canaries).encode()
     except UnicodeDecodeError:
         return None
+
+
+def without_words(body: str, canaries: Sequence[Canary]) -> str:
+    """Some stored JSON with `MARK` in place of each canary."""
+    return result_json(_walked(json.loads(body), canaries))
 
 
 def _said_without(text: str, canaries: Sequence[Canary]) -> str:

@@ -122,6 +122,10 @@ class Workspace:
         self.guard.look()
         self._told(label, done, total)
 
+    def tell(self, label: str, done: int, total: int) -> None:
+        """Tell how far upkeep is (a backup, an erasure): that goes on while the overseer halts what is computed."""
+        self._told(label, done, total)
+
     def by_me(self, run: Mapping[str, Any]) -> bool:
         """Whether a run is known to be by the person who acts now."""
         return self.person is not None and run["person"] == self.person
