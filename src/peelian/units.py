@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import re
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy.typing as npt
 
 from peelian.errors import UsageError
 
-__all__ = ["Frequency", "area_text", "parse_area", "parse_length"]
+__all__ = ["Frequency", "KeptFor", "area_text", "parse_area", "parse_length"]
 
 _UNITS = {"d": "day", "w": "week", "mo": "month"}
 _METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048, "us-ft": 1200 / 3937, "mi": 1609.344}
@@ -112,6 +114,56 @@ class Frequency:
     def edges(self, start: np.datetime64, k: int) -> npt.NDArray[np.datetime64]:
         """Return ``k + 1`` dates from `start`, one span apart."""
         return np.array([self.add(start, i) for i in range(k + 1)], dtype="datetime64[D]")
+
+
+@dataclass(frozen=True)
+class KeptFor:
+    """A span of the calendar: ``n`` days, weeks, months or years.
+
+    Parameters
+    ----------
+    n : int
+    unit : {"d", "w", "mo", "y"}
+    """
+
+    n: int
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> KeptFor:
+        """Read ``"90d"``, ``"12w"``, ``"18mo"``, ``"5y"``.
+
+        Raises
+        ------
+        UsageError
+            The text is none of these.
+        """
+        match = re.fullmatch(r"\s*([0-9]{1,4})\s*(d|w|mo|y)\s*", text)
+        if match is None or int(match[1]) < 1:
+            msg = f"{text!r} was given as how long to keep; expected a number of at least 1 and d, w, mo or y"
+            raise UsageError(msg, hint="write it as 90d, 12w, 18mo or 5y")
+        return cls(int(match[1]), match[2])
+
+    def __str__(self) -> str:
+        return f"{self.n}{self.unit}"
+
+    def before(self, moment: datetime) -> datetime:
+        """The moment that lies so long before another one; the last of a month where that day isn't in it.
+
+        Raises
+        ------
+        UsageError
+            That would be before the year 1.
+        """
+        try:
+            if self.unit in ("d", "w"):
+                return moment - timedelta(days=self.n * (7 if self.unit == "w" else 1))
+            months = moment.year * 12 + moment.month - 1 - self.n * (12 if self.unit == "y" else 1)
+            year, month = months // 12, months % 12 + 1
+            return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))
+        except (OverflowError, ValueError) as error:
+            msg = f"{self} before {moment.date()} is before the calendar begins"
+            raise UsageError(msg, hint="leave the limit out: what has none is kept") from error
 
 
 def _number_and_unit(

@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from peelian.errors import ConfigError, UsageError
-from peelian.units import Frequency
+from peelian.units import Frequency, KeptFor
 
 __all__ = ["Config", "load_config", "misfit", "render_config"]
 
@@ -155,6 +163,35 @@ class Roles(_Section):
     default: str = "analyst"
 
 
+def _span(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(KeptFor.parse(text))
+    except UsageError as error:
+        raise ValueError(error.message) from None
+
+
+Kept = Annotated[str | None, AfterValidator(_span)]
+
+
+class Retention(_Section):
+    """How long each table is kept; what has no limit is kept until somebody sets one."""
+
+    records: Kept = None
+    quarantine: Kept = None
+    cancelled: Kept = None
+    runs: Kept = None
+    verbs: dict[
+        Literal["quality", "trial", "forecast", "drift", "plan", "audit", "decide", "publish"], Kept
+    ] = Field(default_factory=dict)
+    looks: Kept = None
+    objections: Kept = None
+    people: Kept = None
+    backups: Kept = None
+    cache: Kept = None
+
+
 class State(_Section):
     """Where runs, decisions and the outbox are kept."""
 
@@ -230,6 +267,7 @@ class Config(_Section):
     emergency: Emergency = Emergency()
     publish: Publish = Publish()
     roles: Roles = Roles()
+    retention: Retention = Retention()
     state: State = State()
     ledger: Ledger = Ledger()
 

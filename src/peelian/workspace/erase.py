@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, update
 
 from peelian.charter import check_reason
-from peelian.charter.durable import replace_file
 from peelian.errors import RefusedError, UsageError
 from peelian.records import SOURCES
 from peelian.records.erasure import kind_of, source_of
@@ -31,7 +30,7 @@ from peelian.workspace.erase_backups import (
 )
 from peelian.workspace.files import result_json
 from peelian.workspace.holds import holds, selection_of
-from peelian.workspace.removal import Removal, destroy_folder, settle, tidy
+from peelian.workspace.removal import Removal, destroy_folder, settle, tidy, write_record_files
 from peelian.workspace.search import Searched, search
 from peelian.workspace.state import DecisionRow, Run
 from peelian.workspace.substituted import FILE as SUBSTITUTED
@@ -176,7 +175,12 @@ class _Work:
         workspace = self.workspace
         before = workspace.data_version
         self.run = workspace.new_run("erase")
-        added, removed = self._write_records()
+        records = {
+            name.removeprefix(RECORDS): change.data
+            for name, change in self.changes.items()
+            if name.startswith(RECORDS)
+        }
+        added, removed = write_record_files(workspace.folder / RECORDS, records, self.run)
         shown = {name: change for name, change in self.changes.items() if not name.startswith(RECORDS)}
         removal = Removal(
             self.run,
@@ -223,21 +227,6 @@ class _Work:
             details=details,
             also=lambda connection: self._change_rows(connection, hashes),
         )
-
-    def _write_records(self) -> tuple[list[str], list[str]]:
-        """Write the record files anew under names of their own; the old ones stay until this is on record."""
-        added, removed = [], []
-        for number, (name, change) in enumerate(self.changes.items()):
-            if not name.startswith(RECORDS):
-                continue
-            old = name.removeprefix(RECORDS)
-            removed.append(old)
-            if change.data is not None:
-                stem = Path(old).stem.split("~")[0]
-                new = Path(old).with_name(f"{stem}~{self.run}-{number}.parquet").as_posix()
-                replace_file(self.workspace.folder / RECORDS / new, change.data)
-                added.append(new)
-        return added, removed
 
     def _rows(self, kind: str) -> int:
         return sum(

@@ -6,11 +6,13 @@ Litigation, an audit or an open complaint needs what retention would take away. 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from peelian.records.selection import Selection
 from peelian.workspace.state import Run
 from peelian.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from peelian.records.selection import Selection
 
 __all__ = ["holds", "holds_on_run", "selection_of"]
 
@@ -37,6 +39,8 @@ def holds(workspace: Workspace) -> list[dict[str, Any]]:
 
 def selection_of(hold: dict[str, Any]) -> Selection:
     """The records that a hold covers."""
+    from peelian.records.selection import Selection  # most commands ask for holds, and few read records
+
     return Selection.from_dict(hold)
 
 

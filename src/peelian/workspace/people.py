@@ -21,7 +21,7 @@ from peelian.workspace.identity import token_hash
 from peelian.workspace.state import Person, Run
 from peelian.workspace.workspace import Outcome, Workspace
 
-__all__ = ["add_person", "end_person", "erase_person", "people", "roles_of"]
+__all__ = ["add_person", "end_person", "erase_person", "forget", "notes_of", "people", "roles_of"]
 
 
 def add_person(workspace: Workspace, name: str, *, roles: Sequence[str]) -> Outcome:
@@ -117,20 +117,12 @@ def erase_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
         if row["ended"] is None:
             msg = f"{person} still holds a role"
             raise UsageError(msg, hint=f"peelian people end {person} --reason '...', then erase")
-        acted = {r["id"] for r in workspace.state.rows(Run, Run.person == person)}
-        notes = _notes(workspace, acted)
-
-        def forget(connection: Connection) -> None:
-            connection.execute(update(Run).where(Run.person == person).values(person=None))
-            connection.execute(
-                update(Person).where(Person.id == person).values(id=f"erased-{row['serial']}", roles="[]")
-            )
-
+        notes = notes_of(workspace, person)
         result = {"act": "erased", "reason": said, "sealed": row["sealed"], "notes_erased": len(notes)}
         done = workspace.commit(
             workspace.new_run("people"),
             result,
-            also=forget,
+            also=lambda connection: forget(connection, row),
             details={"act": "erased", "sealed": row["sealed"]},
         )
         # The keys go last: a process that dies before has recorded what is to be erased, and can be asked again.
@@ -138,6 +130,18 @@ def erase_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
             workspace.seals.destroy(digest)
         workspace.state.scrub()
     return done
+
+
+def notes_of(workspace: Workspace, person: str) -> list[str]:
+    """The sealed notes that somebody acted, by the hashes of their ciphertexts."""
+    return _notes(workspace, {row["id"] for row in workspace.state.rows(Run, Run.person == person)})
+
+
+def forget(connection: Connection, row: dict[str, Any]) -> None:
+    """Take the id of somebody who ended from the rows of the state."""
+    connection.execute(update(Run).where(Run.person == row["id"]).values(person=None))
+    values = {"id": f"erased-{row['serial']}", "roles": "[]"}
+    connection.execute(update(Person).where(Person.id == row["id"]).values(**values))
 
 
 def people(workspace: Workspace) -> list[dict[str, Any]]:

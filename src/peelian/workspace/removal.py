@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from peelian.workspace.state import Run
 if TYPE_CHECKING:
     from peelian.workspace.workspace import Workspace
 
-__all__ = ["FOLDER", "Removal", "destroy_folder", "forget", "pending", "settle", "tidy"]
+__all__ = ["FOLDER", "Removal", "destroy_folder", "forget", "pending", "settle", "tidy", "write_record_files"]
 
 FOLDER = "erasing"
 _TODO, _NEW, _OLD = "todo.json", "files", "old"
@@ -39,7 +39,7 @@ class Removal:
     replaced : dict of str to bytes
         What files of the workspace become, by their path in it.
     removed : list of str
-        Files of the workspace that go.
+        Files of the workspace that go, and whole paths of files elsewhere.
     seals : list of str
         Sealed texts that are erased, by the hash of their ciphertext.
     drafts : list of str
@@ -68,8 +68,35 @@ class Removal:
     def hashes(self, folder: Path) -> dict[str, dict[str, str | None]]:
         """For each path what its hash was, and what it becomes; None where the file goes."""
         new: dict[str, str | None] = {name: sha256_of(data) for name, data in self.replaced.items()}
-        new |= dict.fromkeys(self.removed)
+        new |= dict.fromkeys(name for name in self.removed if not Path(name).is_absolute())
         return {name: {sha256_of_file(folder / name): digest} for name, digest in sorted(new.items())}
+
+
+def write_record_files(
+    folder: Path, changes: Mapping[str, bytes | None], run: str
+) -> tuple[list[str], list[str]]:
+    """Write record files as they become, under names of their own: the old ones stay until that is on record.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the records.
+    changes : mapping of str to bytes or None
+        What each file becomes; None where it goes.
+
+    Returns
+    -------
+    added, removed : list of str
+        For `Workspace.commit`.
+    """
+    added = []
+    for number, (old, data) in enumerate(changes.items()):
+        if data is not None:
+            # The first part of a name says which import the rows came with.
+            name = f"{Path(old).stem.split('~')[0]}~{run}-{number}.parquet"
+            added.append(Path(old).with_name(name).as_posix())
+            replace_file(folder / added[-1], data)
+    return added, list(changes)
 
 
 def pending(folder: Path, name: str) -> Path | None:
