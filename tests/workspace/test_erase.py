@@ -373,6 +373,23 @@ def test_killed_at_any_write_it_is_finished_by_running_it_again(tmp_path: Path) 
     assert len(back["erased_since"]) > 5
 
 
+def test_one_that_died_with_two_names_for_a_backup_destroys_neither(small: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.backup"
+    backup(steward(small), path)
+    path.with_name(".one.backup.erased").hardlink_to(path)
+    path.with_name(".one.backup.erasing").write_bytes(b"half of a new one")
+    assert erase(steward(small), [ONE], reason=WHY).result["left"] == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["city", "one.backup"]
+    restore(path, tmp_path / "again")
+    # Or after the new one took its place: then the old bytes go.
+    other = path.with_name(".one.backup.erased")
+    other.write_bytes(b"an old one")
+    (tmp_path / "seen").hardlink_to(other)
+    erase(steward(small), [OTHER], reason=WHY)
+    assert (tmp_path / "seen").read_bytes() == bytes(10)
+    assert not other.exists()
+
+
 # -- controls: what the same proof finds where it's done otherwise
 
 

@@ -93,8 +93,12 @@ def kept_backups(workspace: Workspace) -> tuple[list[Kept], list[str]]:
 def clear_leftovers(backups: Sequence[Mapping[str, Any]]) -> None:
     """Remove what an erasure that died left beside backups."""
     for one in backups:
-        for path in _beside(Path(one["path"])):
-            destroy(path)
+        path = Path(one["path"])
+        draft, old = _beside(path)
+        destroy(draft)
+        if old.exists() and path.exists() and old.samefile(path):
+            old.unlink()  # it died before the new one took its place: these are the only bytes of this backup
+        destroy(old)
 
 
 def _beside(path: Path) -> tuple[Path, Path]:
