@@ -273,6 +273,15 @@ def test_a_role_that_may_not_read_records_sees_no_small_count(few: Path) -> None
     )
 
 
+def test_how_few_there_are_in_all_is_not_told_to_the_public(tmp_path: Path) -> None:
+    init(tmp_path / "city", crs="EPSG:26915")
+    rows_of({"Arson": 3}, spoiled=0).to_csv(tmp_path / "rows.csv", index=False)
+    mapping = {"occurred_from": "ts", "x": "x_m", "y": "y_m", "category": "type"}
+    import_records(Workspace(tmp_path / "city"), tmp_path / "rows.csv", mapping=mapping)
+    assert status(Workspace(tmp_path / "city"))["incidents"] == 3
+    assert status(Workspace(tmp_path / "city", role="public"))["incidents"] == "<5"
+
+
 @pytest.mark.parametrize("stored", [0, 1, 4, 5, 40])
 @pytest.mark.parametrize("duplicates", [0, 2, 30])
 @pytest.mark.parametrize("quarantined", [0, 1, 7])

@@ -312,7 +312,7 @@ def status(found: dict[str, Any]) -> str:
     """After ``status``."""
     lines = [
         (
-            f"{found['agency']}: {found['incidents']:,} incidents, CRS {found['crs'] or 'not chosen yet'}, "
+            f"{found['agency']}: {_counted(found['incidents'])} incidents, CRS {found['crs'] or 'not chosen yet'}, "
             f"cells of {found['cell_m']:g} m, times in {found['zone']}"
         )
     ]
@@ -324,6 +324,11 @@ def status(found: dict[str, Any]) -> str:
         lines.append(_table(("category", "incidents", "first", "last"), rows))
     for verb, row in found["latest"].items():
         lines.append(f"  last {verb}: {row['id']} at {row['at']} by the {row['role']} ({row['state']})")
+    for one in found["halted"]:
+        what = "everything" if one["kind"] == "system" else f"the {one['kind']} {one['label']}"
+        lines.append(
+            _wrap(f"halted: {what}, since {one['at'][:16]} by {one['run'] or 'a request'}: {one['reason']}")
+        )
     for held in found["suspended"]:
         lines.append(
             _wrap(
@@ -331,6 +336,11 @@ def status(found: dict[str, Any]) -> str:
                 "forecast by counting until a person lifts that"
             )
         )
+    if found["retention"]["overdue"]:
+        last = found["retention"]["last"]
+        ran = "never ran" if last is None else f"last ran on {last[:10]}"
+        what = ", ".join(found["retention"]["overdue"])
+        lines.append(_wrap(f"kept too long: {what}; peelian retain {ran}"))
     for one in found["emergencies"]:
         lines.append(_wrap(f"emergency: {one['text']} ({one['state']})"))
     if found["policy"]["changed"]:
@@ -338,7 +348,19 @@ def status(found: dict[str, Any]) -> str:
     for state in ("proposed", "approved"):
         if found["policy"][state]:
             lines.append(f"  change of the rules {state}: {', '.join(found['policy'][state])}")
+    if found["decisions"]["to_review"]:
+        lines.append(f"to review: {', '.join(found['decisions']['to_review'])}")
+    open_ones = found["objections"]["open"]
+    if open_ones:
+        overdue = found["objections"]["overdue"]
+        lines.append(
+            f"objections to answer: {open_ones}" + (f", {overdue} of them overdue" if overdue else "")
+        )
     return "\n".join([*lines, f"next: {found['next']}"])
+
+
+def _counted(n: int | str) -> str:
+    return n if isinstance(n, str) else f"{n:,}"
 
 
 def demo(result: dict[str, Any]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from peelian.charter.objections import count
+from peelian.workspace.disclosure import at_least, may_read_records
 from peelian.workspace.emergencies import emergencies, said
+from peelian.workspace.halts import halts
 from peelian.workspace.objections import objections_to
 from peelian.workspace.policies import changed_by_hand, proposals
+from peelian.workspace.retain import standing_of
 from peelian.workspace.standing import decisions, moment, state_now
 from peelian.workspace.suspension import suspensions
 from peelian.workspace.workspace import Workspace
@@ -27,7 +30,9 @@ def status(workspace: Workspace) -> dict[str, Any]:
         .to_pylist()
     )
     rows = sum(item["n"] for item in categories)
-    if not workspace.policy.ask(workspace.role, "read_records", {"kind": "records"}).allowed:
+    told: int | str = rows
+    if not may_read_records(workspace):
+        told = at_least(rows, workspace.config.publish.threshold)
         categories = []  # small counts and exact times are for those who may read records
     at = moment(workspace)
     standing = [(one, one.standing(at)) for one in decisions(workspace)]
@@ -40,7 +45,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "crs": workspace.crs,
         "cell_m": workspace.config.place.cell,
         "zone": workspace.zone,
-        "incidents": rows,
+        "incidents": told,
         "categories": [
             {
                 "category": item["category"],
@@ -51,6 +56,10 @@ def status(workspace: Workspace) -> dict[str, Any]:
             for item in categories
         ],
         "latest": latest,
+        "halted": [
+            {key: one[key] for key in ("run", "kind", "label", "role", "at", "reason", "resumed_by")}
+            for one in halts(workspace)
+        ],
         "suspended": [
             {key: one[key] for key in ("category", "method", "run", "at", "role", "by_hand")}
             for one in suspensions(workspace)
@@ -72,6 +81,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "emergencies": [
             {**one, "text": said(one)} for one in emergencies(workspace) if one["state"] != "reviewed"
         ],
+        "retention": standing_of(workspace),
         "ledger": workspace.state.fact("ledger"),
         "next": _next(workspace, rows, latest),
     }
