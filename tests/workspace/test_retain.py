@@ -47,7 +47,7 @@ def let(folder: Path, **limits: str) -> None:
     path.write_text(f"{head}[retention]\n{said}\n{tail}", encoding="utf-8")
 
 
-def at(folder: Path, when: str, role: str = "steward") -> Workspace:
+def at(folder: Path, when: str, role: str = "analyst") -> Workspace:
     """The workspace at a moment of UTC."""
     moment = datetime.fromisoformat(when).replace(tzinfo=UTC)
     return Workspace(folder, role=role, now=lambda: moment)
@@ -106,6 +106,11 @@ def test_the_ledger_learns_counts_and_of_few_only_that_they_are_few(folder: Path
     few = those(2) | those(3, before=3)
     assert 0 < len(few - first) < 5
     assert entries(Workspace(folder), last=1)[0]["details"]["gone"]["records"] == "<5"
+    # So does whoever may not read records.
+    third = those(3, before=9)
+    assert 0 < len(third - few) < 5
+    assert retain(at(folder, "2025-03-09", "steward"), dry_run=True).result["gone"]["records"] == "<5"
+    assert retain(at(folder, "2025-03-09"), dry_run=True).result["gone"]["records"] == len(third - few)
 
 
 def test_a_hold_keeps_what_it_covers_and_is_named(folder: Path) -> None:
@@ -219,7 +224,7 @@ def test_words_of_an_objection_go_when_it_is_answered(folder: Path) -> None:
 @pytest.mark.parametrize("kept", ["1y", "5y"])
 def test_who_people_were_goes_after_they_ended(tmp_path: Path, state_url: str, kept: str) -> None:
     folder = made(tmp_path / "city", state_url)
-    stella = add_person(at(folder, "2025-01-01"), "Stella Example", roles=["steward"]).result
+    stella = add_person(at(folder, "2025-01-01", "steward"), "Stella Example", roles=["steward"]).result
 
     def now(when: str) -> Workspace:
         return _as(folder, when, stella["token"])
@@ -250,7 +255,7 @@ def _as(folder: Path, when: str, token: str) -> Workspace:
 def test_backups_go_and_those_that_can_not_be_reached_are_named(folder: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{n}.backup" for n in range(3)]
     for month, path in enumerate(paths, 1):
-        backup(at(folder, f"2025-0{month}-01"), path)
+        backup(at(folder, f"2025-0{month}-01", "steward"), path)
     paths[1].rename(tmp_path / "moved")
     let(folder, backups="45d")
     held = hold(Workspace(folder, role="overseer"), reason=WHY, last="1999-12-31").run
@@ -276,12 +281,12 @@ def test_caches_go_by_when_they_were_last_worked_on(folder: Path) -> None:
 
 def test_a_backup_of_a_time_before_is_whole_all_the_same(folder: Path, tmp_path: Path) -> None:
     let(folder, records="1y")
-    backup(at(folder, "2025-01-01"), tmp_path / "one.backup")
+    backup(at(folder, "2025-01-01", "steward"), tmp_path / "one.backup")
     retain(at(folder, "2026-06-01"))
     assert ids(folder) == set()
     restore(tmp_path / "one.backup", tmp_path / "again")
     assert len(ids(tmp_path / "again")) == 60
-    backup(at(folder, "2026-06-02"), tmp_path / "two.backup")
+    backup(at(folder, "2026-06-02", "steward"), tmp_path / "two.backup")
     assert restore(tmp_path / "two.backup", tmp_path / "later").result["record_files_checked"] == 1
 
 

@@ -11,6 +11,7 @@ from peelian.cli import (
     decisions,
     emergency,
     halting,
+    keeping,
     ledger,
     objections,
     oversight,
@@ -44,6 +45,7 @@ decisions.add_to(app)
 objections.add_to(app)
 oversight.add_to(app)
 halting.add_to(app)
+keeping.add_to(app)
 replay.add_to(app)
 
 HERE = Path()

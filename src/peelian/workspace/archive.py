@@ -46,7 +46,7 @@ VERSION = 1
 HEADER, MANIFEST, KEYS, WORKSPACE = "peelian-backup.json", "manifest.json", "keys.sealed", "workspace/"
 _PIECE = 1 << 20
 _MOST_HEADER = 1 << 20
-_HINT = "take another backup: peelian backup list names those that were made"
+_HINT = "take another backup: peelian backup --list names those that were made"
 
 
 @dataclass(frozen=True)

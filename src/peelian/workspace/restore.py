@@ -63,7 +63,7 @@ def restore(
     _refuse_used(folder)
     if not path.is_file():
         msg = f"{path} was given as a backup, but there is no such file"
-        raise UsageError(msg, hint="peelian backup list --workspace FOLDER names those that were made")
+        raise UsageError(msg, hint="peelian backup --list --workspace FOLDER names those that were made")
     tell("reading the backup", 0, 0)
     manifest = read_archive(path)
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)

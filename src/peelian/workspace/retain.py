@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from peelian.errors import PeelianError, UsageError
 from peelian.units import KeptFor
-from peelian.workspace.disclosure import at_least
+from peelian.workspace.disclosure import at_least, may_read_records
 from peelian.workspace.due import KEPT, TABLES, Due, due, last_retained, limits
 from peelian.workspace.files import result_json
 from peelian.workspace.people import forget
@@ -39,7 +39,8 @@ def retain(workspace: Workspace, *, dry_run: bool = False) -> Outcome:
     -------
     Outcome
         With ``gone``, how much of each table that has a limit, ``left``, how much of it each hold keeps, and
-        ``out_of_reach``, backups that are too old and not there. Of no run if it's dry.
+        ``out_of_reach``, backups that are too old and not there. Of no run if it's dry. Whoever may not read records
+        is told of few only that they are few.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def retain(workspace: Workspace, *, dry_run: bool = False) -> Outcome:
     if dry_run:
         with workspace.reading():
             found = due(workspace)
-        return Outcome("", {"dry_run": True, **_told(workspace, found)})
+        return _shown(workspace, Outcome("", {"dry_run": True, **_told(workspace, found)}))
     with workspace.writing():
         workspace.tell("looking for what is too old", 0, 0)
         found = due(workspace)
@@ -77,7 +78,20 @@ def retain(workspace: Workspace, *, dry_run: bool = False) -> Outcome:
         workspace.store.sweep()
         if found.people:
             workspace.state.scrub()
+        return _shown(workspace, done)
+
+
+def _shown(workspace: Workspace, done: Outcome) -> Outcome:
+    """An outcome for whoever acts: small numbers of records are for those who may read records."""
+    if may_read_records(workspace):
         return done
+    threshold = workspace.config.publish.threshold
+    left = {hold: _few(kept, threshold) for hold, kept in done.result["left"].items()}
+    return Outcome(done.run, {**done.result, "gone": _few(done.result["gone"], threshold), "left": left})
+
+
+def _few(counts: dict[str, int], threshold: int) -> dict[str, int | str]:
+    return {table: at_least(n, threshold) if table in _FEW else n for table, n in counts.items()}
 
 
 def _told(workspace: Workspace, found: Due) -> dict[str, Any]:
@@ -92,13 +106,9 @@ def _told(workspace: Workspace, found: Due) -> dict[str, Any]:
 def _in_entry(workspace: Workspace, found: Due) -> dict[str, Any]:
     """Counts, and no identity: small ones of records only as small."""
     threshold = workspace.config.publish.threshold
-
-    def shown(counts: dict[str, int]) -> dict[str, int | str]:
-        return {table: at_least(n, threshold) if table in _FEW else n for table, n in counts.items()}
-
     return {
-        "gone": shown(found.counts),
-        "left": {hold: shown(kept) for hold, kept in found.left.items()},
+        "gone": _few(found.counts, threshold),
+        "left": {hold: _few(kept, threshold) for hold, kept in found.left.items()},
         "limits": {table: limit for table, limit in limits(workspace).items() if limit is not None},
         "out_of_reach": len(found.out_of_reach),
     }
