@@ -73,6 +73,7 @@ WORDS = {
 OFFICE = {
     "peelian.workspace.identity",
     "peelian.workspace.people",
+    "peelian.workspace.due",
     "peelian.workspace.guard",
     "peelian.workspace.workspace",
     "peelian.workspace.state",

@@ -43,6 +43,9 @@ class _Shadow(Workspace):
         super().__init__(folder, role=actor.role, progress=progress, now=lambda: now)
         self.guard = _Past(self, self.guard.policy, actor)
 
+    def _finish(self) -> None:
+        """Nobody died here; and what has become due since is not to happen in the past."""
+
 
 def records_before(workspace: Workspace, serial: int) -> dict[str, str]:
     """SHA-256 of each record file that was visible before the run of that serial number, by its path."""

@@ -22,7 +22,6 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from peelian._version import __version__
 from peelian.charter import Entry, Ledger, Policy, Seals
-from peelian.charter.rotation import append_all
 from peelian.errors import CheckError, ConfigError, NotEnoughDataError, PeelianError, UsageError
 from peelian.workspace.calls import kept_call
 from peelian.workspace.config import FILE, Config, load_config
@@ -494,15 +493,6 @@ class Workspace:
 
     def flush(self) -> None:
         """Write what the outbox holds to the ledger. Safe to repeat: an entry is known by its id."""
-        pending = self.state.rows(OutboxRow, OutboxRow.written.is_(False), order=OutboxRow.serial)
-        if not pending:
-            return
-        ledger = self.ledger
-        waiting = [Entry.from_bytes(row["body"].encode()) for row in pending]
-        append_all(ledger, waiting, key_path=self.key_path, expected=self.remembered)
-        checkpoint = ledger.checkpoint()
-        with self.state.begin() as connection:
-            written = [row["serial"] for row in pending]
-            connection.execute(update(OutboxRow).where(OutboxRow.serial.in_(written)).values(written=True))
-            head = {"size": checkpoint.size, "root": checkpoint.root_hash.hex(), "vkey": ledger.vkey}
-            self.state.set_fact(connection, "ledger", head)
+        from peelian.workspace.outbox import write_waiting
+
+        write_waiting(self)
