@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from peelian.charter.cosignature import Cosigner
 from peelian.errors import CheckError, LedgerError, PeelianError, RefusedError, UsageError
 from peelian.workspace import Workspace
 from peelian.workspace.backup import backup
@@ -238,3 +239,17 @@ def test_a_copy_that_may_only_be_read_is_backed_up_by_nobody(tmp_path: Path) -> 
     with pytest.raises(PeelianError, match="can't be read"):
         backup(steward(city), tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_backup_of_before_any_witness_saw_the_ledger_can_be_restored(tmp_path: Path) -> None:
+    city = made(tmp_path / "city")
+    key = Cosigner.generate("witness.example/w").key.vkey
+    asked = f'[[ledger.witnesses]]\nname = "w"\nvkey = "{key}"\nfolder = "elsewhere"\n'
+    config = city / "peelian.toml"
+    config.write_text(config.read_text().replace("quorum = 0", "quorum = 1") + "\n" + asked)
+    with pytest.raises(CheckError, match="witness"):
+        verify_ledger(Workspace(city))
+    backup(steward(city), tmp_path / "one.backup")
+    assert restore(tmp_path / "one.backup", tmp_path / "again").result["entries"] == 2
+    with pytest.raises(CheckError, match="witness"):
+        verify_ledger(Workspace(tmp_path / "again"))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["Doomed", "destroy", "hashed_id", "kind_of", "source_of", "without"]
+__all__ = ["Doomed", "destroy", "hashed_id", "kind_of", "overwrite", "source_of", "without"]
 
 Doomed = Callable[[pa.Table], pa.ChunkedArray]
 """Says of each row of a table whether it goes."""
@@ -39,6 +39,13 @@ def destroy(path: Path) -> bool:
             path.unlink()
             return True
         raise
+    overwrite(handle)
+    path.unlink()
+    return True
+
+
+def overwrite(handle: int) -> None:
+    """Overwrite a file that is open for writing, see that onto the disk, and close it."""
     try:
         left = os.fstat(handle).st_size
         while left > 0:
@@ -46,8 +53,6 @@ def destroy(path: Path) -> bool:
         os.fsync(handle)
     finally:
         os.close(handle)
-    path.unlink()
-    return True
 
 
 def without(data: bytes, doomed: Doomed) -> tuple[bytes | None, int]:

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from peelian.charter import Entry, Ledger
-from peelian.charter.durable import sync_folder
 from peelian.charter.proof import PROOF_SUFFIX
 from peelian.errors import CheckError, PeelianError
 from peelian.records.erasure import destroy
@@ -24,7 +23,7 @@ from peelian.workspace.backup import STATE
 from peelian.workspace.backups import digest_and_size, reachable
 from peelian.workspace.files import result_json, sha256_of
 from peelian.workspace.removal import FOLDER as ERASING
-from peelian.workspace.removal import destroy_folder
+from peelian.workspace.removal import destroy_folder, take_place
 from peelian.workspace.restore import restore
 from peelian.workspace.substituted import ERASED
 from peelian.workspace.survey import Survey
@@ -171,10 +170,7 @@ def rewrite(workspace: Workspace, one: Kept, run: str, listed: bytes, wanted: Wa
         for name, data in given.items():
             archive.add(WORKSPACE + name, data)
     _prove(workspace, draft)
-    # The old bytes keep a name until they are overwritten, so that whoever comes after a crash finds them.
-    old.hardlink_to(one.path)
-    draft.replace(one.path)
-    sync_folder(one.path.parent)
+    take_place(draft, one.path, old)
     destroy(old)
     return digest_and_size(one.path)
 

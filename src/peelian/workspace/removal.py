@@ -8,6 +8,7 @@ knows which files are to be gone and what others have become (see `substituted`)
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -22,7 +23,17 @@ from peelian.workspace.state import Run
 if TYPE_CHECKING:
     from peelian.workspace.workspace import Workspace
 
-__all__ = ["FOLDER", "Removal", "destroy_folder", "forget", "pending", "settle", "tidy", "write_record_files"]
+__all__ = [
+    "FOLDER",
+    "Removal",
+    "destroy_folder",
+    "forget",
+    "pending",
+    "settle",
+    "take_place",
+    "tidy",
+    "write_record_files",
+]
 
 FOLDER = "erasing"
 _TODO, _NEW, _OLD = "todo.json", "files", "old"
@@ -148,17 +159,34 @@ def _carry_out(workspace: Workspace, place: Path, todo: dict[str, Any]) -> None:
         if not new.exists():
             continue
         old.parent.mkdir(exist_ok=True)
-        # The old bytes keep a name until they are overwritten; in between the file is the old one or the new one.
-        with suppress(FileExistsError, FileNotFoundError):
-            old.hardlink_to(target)
-        new.replace(target)
-        sync_folder(target.parent)
+        take_place(new, target, old)
     for path in sorted((place / _OLD).glob("*")):
         _destroy(path)
     for name in todo["removed"]:
         _destroy(workspace.folder / name)
     for digest in todo["seals"]:
         workspace.seals.destroy(digest)
+
+
+def take_place(new: Path, target: Path, old: Path) -> None:
+    """Let one file take the place of another, whose bytes keep the name `old` until they are overwritten.
+
+    In between the target is the old file or the new one. Where the file system has no links, the old bytes are
+    overwritten at once through the open file.
+    """
+    handle = None
+    try:
+        old.hardlink_to(target)
+    except (FileExistsError, FileNotFoundError):
+        pass
+    except OSError:
+        handle = os.open(target, os.O_WRONLY)
+    new.replace(target)
+    sync_folder(target.parent)
+    if handle is not None:
+        from peelian.records.erasure import overwrite
+
+        overwrite(handle)
 
 
 def destroy_folder(folder: Path) -> int:
