@@ -225,7 +225,9 @@ def test_a_partition_that_loses_its_last_row_is_taken_off(
     keeper.put(write_csv([slmpd()], "a.csv"))
     staged = keeper.put(write_csv([slmpd(Count="-1", CodedMonth="2017-06")], "b.csv"))
     assert staged.removed == ("incidents/source=slmpd/month=2017-03/import-1.parquet",)
-    assert staged.added == ("cancelled/source=slmpd/import-2.parquet",)
+    kept = "superseded/source=slmpd/month=2017-03/import-1.parquet"
+    assert staged.added == ("cancelled/source=slmpd/import-2.parquet", kept)
+    assert pq.read_table(keeper.root / kept).num_rows == 1, "what was computed from it can be made again"
     assert keeper.store.table().count().execute() == 0
 
 

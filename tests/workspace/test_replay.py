@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import geopandas
@@ -17,6 +18,7 @@ from peelian.workspace import Workspace, calls
 from peelian.workspace.audit import audit
 from peelian.workspace.calls import CALL, KEPT
 from peelian.workspace.decide import decide
+from peelian.workspace.erase import erase
 from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import entries, verify_ledger
@@ -24,6 +26,7 @@ from peelian.workspace.plan import plan
 from peelian.workspace.publish import publish
 from peelian.workspace.quality import quality
 from peelian.workspace.replay import replay
+from peelian.workspace.retain import retain
 from peelian.workspace.trial import trial
 
 Opener = Callable[..., Workspace]
@@ -44,11 +47,7 @@ def loop(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(analyst)
     rows = pd.read_parquet(stlouis_incidents())
     later = folder.parent / "2017.parquet"
-    month = rows[rows["reported_month"].astype(str).str.startswith("2017-01")]
-    # Without what cancels earlier reports: that replaces record files, of which there is a test of its own.
-    month[
-        (month["count"] == 1) & ~month["case_key"].isin(rows.loc[rows["count"] == -1, "case_key"])
-    ].to_parquet(later)
+    rows[rows["reported_month"].astype(str).str.startswith("2017-01")].to_parquet(later)
     import_records(analyst, later)
     return folder
 
@@ -143,10 +142,56 @@ def test_a_difference_that_nothing_explains_is_called_so(own: Path, monkeypatch:
 def test_records_that_are_gone_are_said_to_be(own: Path) -> None:
     overseer = Workspace(own, role="overseer")
     run = overseer.latest("forecast")["id"]
-    incidents = sorted((own / "records").rglob("month=2016-03/*.parquet"))
-    incidents[0].unlink()
+    for path in (own / "records").rglob(
+        "month=2016-03/import-0002.parquet"
+    ):  # also as it was before a correction
+        path.unlink()
     with pytest.raises(NotEnoughDataError, match="1 of them is no longer kept or was changed"):
         replay(overseer, run)
+
+
+@pytest.fixture(scope="module")
+def corrected(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a forecast from records of which a later import cancels some."""
+    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("corrected") / "city"))
+    forecast(Workspace(folder), "burglary")
+    rows = pd.read_parquet(stlouis_incidents())
+    rows[rows["reported_month"].astype(str).str.startswith("2017")].to_parquet(folder.parent / "2017.parquet")
+    assert import_records(Workspace(folder), folder.parent / "2017.parquet").result["cancelled_earlier"] > 50
+    return folder
+
+
+def test_a_correction_takes_no_result_s_records_away(corrected: Path) -> None:
+    overseer = Workspace(corrected, role="overseer")
+    run = overseer.latest("forecast")["id"]
+    before = overseer.store.table().count().execute()
+    assert replay(overseer, run).result["same"]
+    kept = [name for name in overseer.record_files() if name.startswith("superseded/")]
+    assert kept
+    assert overseer.store.table().count().execute() == before, "what was cancelled is not among the records"
+    assert verify_ledger(overseer)["status"] == "verified"
+
+
+def test_what_was_superseded_is_let_go_and_erased_like_the_rest(corrected: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(corrected, tmp_path / "city"))
+    overseer, steward = Workspace(folder, role="overseer"), Workspace(folder, role="steward")
+    path = next(
+        folder / "records" / name for name in overseer.record_files() if name.startswith("superseded/")
+    )
+    current = set(overseer.store.table().select("id").to_pyarrow()["id"].to_pylist())
+    gone = next(one for one in pd.read_parquet(path)["id"] if one not in current)
+    erased = erase(steward, [gone], reason="an order of the court of that day").result
+    assert (erased["records"], erased["superseded"], erased["left"]) == (0, 1, 0)
+    assert gone.encode() not in b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    with pytest.raises(NotEnoughDataError, match="no longer kept or w.* changed, since erase-"):
+        replay(overseer, overseer.latest("forecast")["id"])
+    config = folder / "peelian.toml"
+    config.write_text(config.read_text().replace("# superseded = (not set)", 'superseded = "1d"'))
+    assert not retain(Workspace(folder, role="steward")).result["gone"]["superseded"]
+    later = Workspace(folder, role="steward", now=lambda: datetime.now(UTC) + timedelta(days=3))
+    assert retain(later).result["gone"]["superseded"] > 1000
+    assert not [name for name in overseer.record_files() if name.startswith("superseded/")]
+    assert verify_ledger(overseer)["status"] == "verified"
 
 
 def test_the_state_may_be_in_either_database(either_city: Path) -> None:

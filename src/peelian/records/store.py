@@ -5,6 +5,8 @@ On disk, under the root::
     incidents/source=slmpd/month=2017-03/IMPORT.parquet    the incidents, one folder a source and month
     quarantine/IMPORT.parquet                              rows set aside, and why
     cancelled/source=slmpd/IMPORT.parquet                  ids that corrections cancelled, and of the corrections
+    superseded/source=slmpd/month=2017-03/IMPORT.parquet   incidents as they were before a correction: no query reads
+                                                           them, but what was computed from them can be made again
 
 The store never decides what is visible. It is given a list of files, and reads these only; :meth:`IncidentStore.stage`
 writes new files beside them and says what the list should become. The caller changes its list in one transaction
@@ -45,6 +47,7 @@ from peelian.records.schema import FIELDS, NULLABLE, coarsest
 __all__ = ["IncidentStore", "Staged"]
 
 _INCIDENTS, _QUARANTINE, _CANCELLED, _STAGING = "incidents", "quarantine", "cancelled", ".staging"
+_SUPERSEDED = "superseded"
 _QUARANTINE_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("import_id", "source", "file", "sha256")),
@@ -274,7 +277,7 @@ class IncidentStore:
         """Overwrite and delete every file under the root that is not visible, and return their names."""
         visible = {self.root / name for name in self.files}
         gone = []
-        for folder in (_INCIDENTS, _QUARANTINE, _CANCELLED, _STAGING):
+        for folder in (_INCIDENTS, _QUARANTINE, _CANCELLED, _SUPERSEDED, _STAGING):
             for path in sorted((self.root / folder).rglob("*"), reverse=True):
                 if path.is_dir():
                     if not any(path.iterdir()):
@@ -371,12 +374,21 @@ class _Writer:
         for number, (file, rows, cancelled) in enumerate(holding):
             old = Path(file)
             removed.append(old.relative_to(self.store.root).as_posix())
+            added.append(self._keep(old))
             if cancelled == rows:
                 continue
             name = old.with_name(f"{self.import_id}~{number}.parquet").relative_to(self.store.root).as_posix()
             self._copy(f"SELECT * FROM {_files_sql([old])} WHERE id NOT IN (SELECT id FROM cancels)", name)
             added.append(name)
         return added, removed
+
+    def _keep(self, old: Path) -> str:
+        """A copy of a file that goes off the list, under a name that no query reads."""
+        name = f"{_SUPERSEDED}/{old.relative_to(self.store.root / _INCIDENTS).as_posix()}"
+        temporary = self._temporary()
+        shutil.copyfile(old, temporary)
+        self._move(temporary, name)
+        return name
 
     def _quarantine(self) -> list[str]:
         frame = quarantine_frame(self.connection, self.plan, self.found)

@@ -179,6 +179,7 @@ class Retention(_Section):
     """How long each table is kept; what has no limit is kept until somebody sets one."""
 
     records: Kept = None
+    superseded: Kept = None
     quarantine: Kept = None
     cancelled: Kept = None
     runs: Kept = None

@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 
 from peelian.units import KeptFor
 from peelian.workspace.holds import holds, holds_on_run, selection_of
-from peelian.workspace.state import Person, Run
+from peelian.workspace.state import Person, RecordFile, Run
+from peelian.workspace.traces import INCIDENTS
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["KEPT", "TABLES", "Due", "due", "last_retained", "limits"]
 
 TABLES: Mapping[str, str] = {
     "records": "incident records, since the last moment at which they can have occurred",
+    "superseded": "incident records as they were before a correction, since that; results made from them need them",
     "quarantine": "rows that an import set aside, since that import",
     "cancelled": "ids of records that a correction cancelled, since that import",
     "runs": "pages and tables of results, since they were made; the latest of each kind stays",
@@ -98,6 +100,7 @@ def due(workspace: Workspace) -> Due:
     found = _Finder(workspace, Due(), holds(workspace), workspace.now().astimezone(UTC))
     for table, look in {
         "records": found.records,
+        "superseded": found.superseded,
         "quarantine": found.quarantine,
         "cancelled": found.cancelled,
         "objections": found.objections,
@@ -157,9 +160,42 @@ class _Finder:
                 gone = pc.and_(gone, pc.invert(selection.mask(table)))
             return gone
 
-        total = 0
-        for name, path in self._files("incidents"):
-            if may_hold_expired(name, limit):
+        totals = dict.fromkeys(INCIDENTS, 0)
+        for kind in INCIDENTS:
+            for name, path in self._files(kind):
+                if may_hold_expired(name, limit):
+                    data, n = without(path.read_bytes(), doomed)
+                    if n:
+                        self.due.records[name] = data
+                    totals[kind] += n
+        if totals["superseded"]:
+            self.due.counts["superseded"] = totals["superseded"]
+        return totals["incidents"]
+
+    def superseded(self, kept: KeptFor) -> int:
+        """Whole files, once the correction that replaced them is old enough."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from peelian.records.erasure import without
+
+        since = {row["path"]: row["run"] for row in self.workspace.state.rows(RecordFile)}
+        old = {row["id"] for row in self.workspace.runs() if self._old(row["at"], kept)}
+        covers = [(hold["run"], selection_of(hold)) for hold in self.standing]
+
+        def doomed(table: pa.Table) -> pa.ChunkedArray:
+            gone = pa.chunked_array([pa.array([True] * table.num_rows)])
+            for run, selection in covers:
+                mask = selection.mask(table)
+                held = pc.sum(pc.and_(gone, mask)).as_py() or 0
+                if held:
+                    self.due.keep(run, "superseded", held)
+                gone = pc.and_(gone, pc.invert(mask))
+            return gone
+
+        total = self.due.counts.get("superseded", 0)
+        for name, path in self._files("superseded"):
+            if since[name] in old and name not in self.due.records:
                 data, n = without(path.read_bytes(), doomed)
                 if n:
                     self.due.records[name] = data

@@ -19,6 +19,7 @@ from peelian.errors import RefusedError, UsageError
 from peelian.records import SOURCES
 from peelian.records.erasure import kind_of, source_of
 from peelian.workspace.backups import backups, digest_and_size
+from peelian.workspace.disclosure import at_least
 from peelian.workspace.erase_backups import (
     Kept,
     clear_leftovers,
@@ -193,12 +194,13 @@ class _Work:
                 hashes.setdefault(name, {}).update(became)
         self.listed = result_json(hashes).encode()
         removal.stage(workspace.folder)
-        rows = {kind: self._rows(kind) for kind in ("incidents", "quarantine", "cancelled")}
+        rows = {kind: self._rows(kind) for kind in ("incidents", "superseded", "quarantine", "cancelled")}
         result: dict[str, Any] = {
             "act": "erased",
             "asked": asked,
             "source": self.wanted.source,
             "records": rows["incidents"],
+            "superseded": rows["superseded"],
             "set_aside": rows["quarantine"],
             "cancelled": rows["cancelled"],
             "record_files": len(removed),
@@ -210,10 +212,12 @@ class _Work:
             "reason": reason,
             "role": workspace.role,
         }
-        counts = ("asked", "records", "set_aside", "cancelled", "record_files")
+        few = ("asked", "records", "superseded", "set_aside", "cancelled")
+        threshold = workspace.config.publish.threshold
         details = {
             "act": "erased",
-            **{key: result[key] for key in counts},
+            **{key: at_least(result[key], threshold) for key in few},
+            "record_files": len(removed),
             "files": len(shown),
             "backups": len(result["backups_changed"]),
             "data_version_before": before,

@@ -77,16 +77,16 @@ def replay(workspace: Workspace, run: str, *, file: Path | str | None = None) ->
     index, entry = _entry(workspace, run)
     arguments = {**call["arguments"], **_file(workspace, row, file)}
     before = records_before(workspace, row["serial"])
-    kept = {
-        path: digest for path, digest in before.items() if _is(workspace.folder / "records" / path, digest)
-    }
-    explained = _explain(workspace, call, entry, before, kept)
+    kept = {path: where for path, digest in before.items() if (where := _kept_as(workspace, path, digest))}
+    explained = _explain(workspace, row, call, entry, before, kept)
     if len(kept) < len(before):
         msg = f"{run} was made from {len(before)} record files, and {'; '.join(explained['data'])}"
         raise NotEnoughDataError(
             msg, hint="restore a backup of that time into another folder, and replay it there"
         )
-    with shadow(workspace, row, config=str(entry.details["config"]), records=kept, index=index) as past:
+    with shadow(
+        workspace, row, config=str(entry.details["config"]), records=before, at=kept, index=index
+    ) as past:
         made = _USE_CASES[row["verb"]](past, **arguments)
         again = json.loads(next(one["hashes"] for one in past.runs() if one["id"] == made.run))
         stored = json.loads(row["hashes"])
@@ -168,12 +168,22 @@ def _file(workspace: Workspace, row: Mapping[str, Any], file: Path | str | None)
     return {"path": path}
 
 
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_of_file(path) == digest
+def _superseded(name: str) -> str:
+    return f"superseded/{name.removeprefix('incidents/')}"
+
+
+def _kept_as(workspace: Workspace, name: str, digest: str) -> str | None:
+    """Where a record file lies now: under its own name, or as it was kept when a correction replaced it."""
+    for where in (name, _superseded(name)):
+        path = workspace.folder / "records" / where
+        if path.is_file() and sha256_of_file(path) == digest:
+            return where
+    return None
 
 
 def _explain(
     workspace: Workspace,
+    row: Mapping[str, Any],
     call: Mapping[str, Any],
     entry: Entry,
     before: Mapping[str, str],
@@ -181,7 +191,7 @@ def _explain(
 ) -> dict[str, list[str]]:
     """What a result was made from that is not the same any more."""
     return {
-        "data": _data(workspace, call, before, kept),
+        "data": _data(workspace, row, call, before, kept),
         "code": _code(call),
         "parameters": _parameters(workspace, entry),
         "seed": [],  # it is part of the configuration and of the result, and is taken from there
@@ -193,13 +203,19 @@ def _explain(
 
 
 def _data(
-    workspace: Workspace, call: Mapping[str, Any], before: Mapping[str, str], kept: Mapping[str, str]
+    workspace: Workspace,
+    row: Mapping[str, Any],
+    call: Mapping[str, Any],
+    before: Mapping[str, str],
+    kept: Mapping[str, str],
 ) -> list[str]:
     said = []
     gone = sorted(set(before) - set(kept))
     if gone:
-        takers = [r["id"] for r in workspace.runs() if "records.json" in json.loads(r["hashes"])]
-        after = [name for name in takers if not set(gone) & set(_listed(workspace, name))]
+        later = [one for one in workspace.runs() if one["serial"] >= row["serial"]]
+        takers = [one["id"] for one in later if "records.json" in json.loads(one["hashes"])]
+        names = {form for name in gone for form in (name, _superseded(name))}
+        after = [name for name in takers if not names & set(_listed(workspace, name))]
         by = f", since {after[0]}" if after else ""
         verbs = "is no longer kept or was" if len(gone) == 1 else "are no longer kept or were"
         said.append(f"{len(gone)} of them {verbs} changed{by} ({gone[0]}{', ...' if len(gone) > 1 else ''})")

@@ -20,7 +20,7 @@ from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["keep_retaining", "retain", "retention", "standing_of"]
 
-_FEW = ("records", "quarantine", "cancelled")
+_FEW = ("records", "superseded", "quarantine", "cancelled")
 """Tables in which a small number can tell about somebody: the ledger learns of those only that they are small."""
 
 

@@ -62,7 +62,13 @@ def records_before(workspace: Workspace, serial: int) -> dict[str, str]:
 
 @contextmanager
 def shadow(
-    workspace: Workspace, row: Mapping[str, Any], *, config: str, records: Mapping[str, str], index: int
+    workspace: Workspace,
+    row: Mapping[str, Any],
+    *,
+    config: str,
+    records: Mapping[str, str],
+    at: Mapping[str, str],
+    index: int,
 ) -> Iterator[Workspace]:
     """The workspace as it was before a run.
 
@@ -73,7 +79,9 @@ def shadow(
     config : str
         SHA-256 of the configuration of the time; the present one is taken where that was not kept.
     records : mapping of path to SHA-256
-        The record files that are still there of those that were visible.
+        The record files that were visible.
+    at : mapping of path to path
+        Where each of them lies now.
     index : int
         Of the run's entry in the ledger.
     """
@@ -82,7 +90,7 @@ def shadow(
         _write_config(workspace, folder, config)
         Policy.write_defaults(folder / "policy")
         for path in records:
-            _link(workspace.folder / "records" / path, folder / "records" / path)
+            _link(workspace.folder / "records" / at[path], folder / "records" / path)
         (folder / "runs").mkdir()
         earlier = [one for one in workspace.runs() if one["serial"] < row["serial"]]
         for one in earlier:

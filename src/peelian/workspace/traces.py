@@ -16,13 +16,15 @@ from peelian.records.pages import MAGIC
 from peelian.workspace.canaries import Canary, look_in_bytes
 from peelian.workspace.files import result_json
 
-__all__ = ["MARK", "RECORDS", "Change", "Wanted", "change_of", "redacted", "without_words"]
+__all__ = ["INCIDENTS", "MARK", "RECORDS", "Change", "Wanted", "change_of", "redacted", "without_words"]
 
 MARK = "[erased]"
 """What stands in a page or a result in place of an erased record's id."""
 
 RECORDS = "records/"
 """Where the record store lies in the workspace."""
+INCIDENTS = ("incidents", "superseded")
+"""The kinds of record files with incidents: those that count, and as they were before a correction."""
 _TEXTS = (".json", ".html", ".txt", ".csv", ".md", ".svg", ".toml", ".geojson")
 _SHOWN = ("runs/", "public/")
 
@@ -95,13 +97,13 @@ def _of_records(name: str, data: bytes, wanted: Wanted) -> Change | None:
         gone = pc.is_in(pc.cast(table["id"], pa.string()), value_set=ids)
         return gone if kind != "quarantine" else _set_aside(table, gone, wanted)
 
-    if kind == "incidents" and not _holds(data, ids):
+    if kind in INCIDENTS and not _holds(data, ids):
         return None
     after, n = without(data, doomed)
     if n == 0:
         return None
     rows = None
-    if kind == "incidents":
+    if kind in INCIDENTS:
         table = pq.read_table(pa.BufferReader(data))
         rows = table.filter(pc.fill_null(doomed(table), False))
     return Change(after, n, rows)
