@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 from peelian.records.erasure import hashed_id
 from peelian.records.pages import MAGIC, pages
@@ -12,6 +16,9 @@ from peelian.workspace import Workspace
 from peelian.workspace.archive import members
 from peelian.workspace.import_ import import_records
 from peelian.workspace.init import init
+from peelian.workspace.state import State
+
+from .conftest import keep_state_in
 
 MAP = {"id": "case", "occurred_from": "when", "category": "kind", "x": "east", "y": "north"}
 KINDS = ("Burglary", "Theft")
@@ -36,14 +43,30 @@ def rows(n: int = 60) -> list[str]:
     ]
 
 
-def made(folder: Path, url: str = "sqlite:///state.db", *, more: tuple[str, ...] = ()) -> Path:
-    """A workspace with 60 records, one row that was set aside, and the given rows."""
-    init(folder, crs="EPSG:26915", zone="America/Chicago", sections={"state": {"url": url}})
-    lines = ["case,when,kind,east,north", *rows(), f"{case(900)},,Burglary,740000,4280000", *more]
-    path = folder.parent / "calls.csv"
+@cache
+def _template() -> Path:
+    """Made once for each test process, and copied: an import takes a second."""
+    place = Path(mkdtemp(prefix="keeping-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    folder = place / "city"
+    init(folder, crs="EPSG:26915", zone="America/Chicago")
+    lines = ["case,when,kind,east,north", *rows(), f"{case(900)},,Burglary,740000,4280000"]
+    path = place / "calls.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     import_records(Workspace(folder), path, source="calls", mapping=MAP)
     path.unlink()
+    return folder
+
+
+def made(folder: Path, url: str = "sqlite:///state.db") -> Path:
+    """A workspace with 60 records and one row that was set aside; its state is kept at `url`."""
+    shutil.copytree(_template(), folder)
+    if url != "sqlite:///state.db":
+        source, target = State("sqlite:///state.db", _template()), State(url, folder)
+        source.copy_into(target)
+        source.close()
+        target.close()
+        keep_state_in(folder, url)
     return folder
 
 
