@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from peelian.errors import DataError, UsageError
 from peelian.records.pages import MAGIC, pages
 
-__all__ = ["MIN_BYTES", "Canary", "Found", "look_in_bytes", "look_in_rows", "texts_in", "unique"]
+__all__ = ["MIN_BYTES", "Canary", "Found", "look_in_bytes", "look_in_rows", "unique"]
 
 MIN_BYTES = 6
 """A shorter text is in many files by chance: it's compared with whole values only."""
@@ -174,7 +174,7 @@ def look_in_bytes(name: str, data: bytes, canaries: Sequence[Canary]) -> list[Fo
     try:
         if data[: len(MAGIC)] == MAGIC:
             found += _counted(name, "page", pages(data), canaries)
-            found += look_in_rows(name, texts_in(data), canaries)
+            found += look_in_rows(name, sorted(set(_in_columns(data, canaries))), canaries)
         elif data[: len(SQLITE)] == SQLITE:
             found += look_in_rows(name, _rows_of(data), canaries)
     except (DataError, sqlite3.Error, pa.ArrowException, OSError):
@@ -200,16 +200,20 @@ def _counted(name: str, where: str, pieces: Iterable[bytes], canaries: Sequence[
     return [Found(name, label, where, form, n) for (label, form), n in totals.items()]
 
 
-def texts_in(data: bytes) -> Iterator[str]:
-    """Every text of a Parquet file as it reads, each distinct one of a column once; numbers as text, too."""
+def _in_columns(data: bytes, canaries: Sequence[Canary]) -> Iterator[str]:
+    """The texts of a Parquet file that may hold a canary as they read, each distinct one of a column once."""
     table = pq.read_table(pa.BufferReader(data))
     for column in table.columns:
-        values: list[str | None] = []
         if pa.types.is_nested(column.type):
-            values = [json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist()]
+            texts = [json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist()]
+            values = pa.array(texts, pa.string())
         elif _has_text(column.type):
-            values = pc.cast(pc.unique(column), pa.string()).to_pylist()
-        yield from (value for value in values if value is not None)
+            values = pc.cast(pc.unique(column), pa.string())
+        else:
+            continue
+        for canary in canaries:
+            look = pc.equal(values, canary.text) if canary.short else pc.match_substring(values, canary.text)
+            yield from values.filter(pc.fill_null(look, False)).to_pylist()
 
 
 def _has_text(kind: pa.DataType) -> bool:
