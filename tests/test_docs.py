@@ -5,12 +5,16 @@ How a page is written to be run: docs/explanation/development.md.
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -110,6 +114,9 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"PATH": path, "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"}
 
 
+#: A command of ours that asks nothing of the shell but its quotes: it's run here, as starting Python takes longer than
+#: most of what is shown.
+PLAIN = re.compile(r"peelian [^|&;<>$`*?~\n]+")
 DEMO = re.compile(r"peelian demo(?: (?:--workspace|-w) (?P<folder>\S+))?")
 
 
@@ -120,6 +127,11 @@ def run_command(command: Command, folder: Path, home: Path, demo: Path | None = 
     if made and demo is not None:
         # It's run by tests/workspace/test_demo.py and tests/cli: what it leaves is enough to go on from here.
         shutil.copytree(demo, folder / (made["folder"] or "demo"))
+        return
+    given, plain = settled(text, folder)
+    if PLAIN.fullmatch(plain):
+        code, said = run_here(shlex.split(plain)[1:], folder, environment(home) | given)
+        judge(command, code, said, look=True)
         return
     if re.match(r"make(\s|$)", text):
         # The tests are themselves a task of make: it's enough that the task exists.
@@ -135,11 +147,43 @@ def run_command(command: Command, folder: Path, home: Path, demo: Path | None = 
         timeout=TIMEOUT,
         check=False,
     )
-    said = f"line {command.line}: $ {command.text}\n{done.stdout}"
-    assert done.returncode == command.exit_code, (
-        f"exit {done.returncode}, expected {command.exit_code}: {said}"
-    )
-    lost = None if where == ROOT else missing(command.shown, done.stdout)
+    judge(command, done.returncode, done.stdout, look=where != ROOT)
+
+
+def settled(text: str, folder: Path) -> tuple[dict[str, str], str]:
+    """The variables before the name of a command, and the rest, with the little that pages ask of a shell."""
+    text = re.sub(r"\$\(cat ([\w.-]+)\)", lambda m: (folder / m[1]).read_text().strip(), text)
+    text = text.replace("$(date +%F)", f"{datetime.now().astimezone():%F}")
+    given: dict[str, str] = {}
+    while found := re.match(r"([A-Z_]+)=(\S+) +", text):
+        given[found[1]], text = found[2], text[found.end() :]
+    return given, text
+
+
+def run_here(arguments: list[str], folder: Path, variables: dict[str, str]) -> tuple[int, str]:
+    """Exit code and output of a command of ours, in this process and in a folder."""
+    from peelian.cli import main
+
+    said = io.StringIO()
+    code = 0
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(said), redirect_stderr(said):
+        patched.chdir(folder)
+        for name in os.environ.keys() - variables.keys():
+            patched.delenv(name)
+        for name, value in variables.items():
+            patched.setenv(name, value)
+        try:
+            main(arguments)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return code, said.getvalue()
+
+
+def judge(command: Command, code: int, output: str, *, look: bool) -> None:
+    """Fail where a command did not end, or print, as its page says."""
+    said = f"line {command.line}: $ {command.text}\n{output}"
+    assert code == command.exit_code, f"exit {code}, expected {command.exit_code}: {said}"
+    lost = missing(command.shown, output) if look else None
     assert lost is None, f"output has no line {lost!r}: {said}"
 
 

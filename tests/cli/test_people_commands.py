@@ -90,3 +90,20 @@ def test_a_reason_is_required(
     code, _, err = run(capsys, *command, "--workspace", folder, "--as", "overseer")
     assert code == 2
     assert "no reason was given" in err
+
+
+def test_a_token_can_go_to_a_file_that_nobody_else_opens(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--workspace", folder, "--as", "steward", "--token-file", folder.parent / "token")
+    code, out, _ = run(capsys, "people", "add", "--name", "Ana", "--role", "analyst", *where)
+    assert (code, (folder.parent / "token").exists()) == (2, False), (
+        "nobody was registered, so there is no token"
+    )
+    code, out, _ = run(capsys, "people", "add", "--name", "Stella", "--role", "steward", *where, "--json")
+    path = folder.parent / "token"
+    assert (code, path.stat().st_mode & 0o777) == (0, 0o600)
+    assert "token" not in json.loads(out)
+    code, _, _ = run(capsys, "people", "add", "--name", "Otto", "--role", "overseer", *where)
+    assert code != 0
+    assert path.read_text().startswith("peelian_")

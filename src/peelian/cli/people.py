@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from peelian.cli.options import As, AsJson, Where, read_reason
 from peelian.cli.report import show
+from peelian.errors import UsageError
 
 __all__ = ["app"]
 
@@ -26,6 +30,10 @@ def add(
         list[str], typer.Option("--role", help="A role that the person may act in; may be repeated.")
     ],
     workspace: Where = HERE,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Put the token into this new file, which only you may open, and don't print it."),
+    ] = None,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,13 +41,37 @@ def add(
     from peelian.workspace.people import add_person
     from peelian.workspace.workspace import Workspace
 
-    done = add_person(Workspace(workspace, role=role), name, roles=may).to_dict()
+    opened = Workspace(workspace, role=role)
+    with _only_mine(token_file) as file:
+        done = add_person(opened, name, roles=may).to_dict()
+        if file is not None:
+            file.write(f"{done.pop('token')}\n")
+    shown = "" if file is not None else f"\n  {done['token']}\n"
+    where = f"Their token is in {token_file}, and" if file is not None else "This token is shown now and"
     text = (
-        f"{name} may act as {' or '.join(done['roles'])} (id {done['person']})\n\n"
-        f"  {done['token']}\n\n"
-        "This token is shown now and never again. Hand it to that person alone; they put it into PEELIAN_TOKEN."
+        f"{name} may act as {' or '.join(done['roles'])} (id {done['person']})\n{shown}"
+        f"{where} nowhere else. Hand it to that person alone; they put it into PEELIAN_TOKEN."
     )
     show(done, text, as_json=as_json)
+
+
+@contextmanager
+def _only_mine(path: Path | None) -> Iterator[TextIO | None]:
+    """A new file of mode 600, which is gone again if nothing comes of it."""
+    if path is None:
+        yield None
+        return
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        msg = f"{path} was given for the token, and there is such a file"
+        raise UsageError(msg, hint="name a file that doesn't exist yet") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @app.command("list")
