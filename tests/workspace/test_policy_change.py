@@ -23,6 +23,7 @@ from peelian.workspace.people import add_person
 from peelian.workspace.policies import ask, in_force, proposals, published_since, show
 from peelian.workspace.policy_change import approve, comment, enact, propose, refuse
 from peelian.workspace.policy_keep import restore, update
+from peelian.workspace.policy_powers import check_powers
 from peelian.workspace.publish import publish
 from peelian.workspace.status import status
 
@@ -308,6 +309,87 @@ def test_a_set_that_may_not_stand_is_not_proposed(
     with pytest.raises(kind, match=told):
         city.proposed(files=[city.write(name, text)])
     assert proposals(city("ana")) == []
+
+
+def with_file(text: str, name: str = "own.cedar") -> Policy:
+    return Policy.of({**Policy.defaults(), name: text}, folder=Path("policy"))
+
+
+def forbidding(action: str, when: str = "") -> str:
+    return FORBID.replace('"forecast"', f'"{action}"').replace("resource);", f"resource){when};")
+
+
+@pytest.mark.parametrize("action", ["halt", "oversee", "review_emergency", "resume"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "",
+        ' when { principal == Role::"overseer" }',
+        " when { resource has halted && resource.halted }",
+        " when { context has emergency && context.emergency }",
+        " when { context has identified && context.identified }",
+        " unless { resource has unreviewed_emergency && resource.unreviewed_emergency }",
+    ],
+)
+def test_no_rule_takes_the_overseer_s_powers(action: str, when: str) -> None:
+    with pytest.raises(RefusedError, match=f"the overseer might not {action.replace('_', ' ')}"):
+        check_powers(with_file(forbidding(action, when)))
+
+
+@pytest.mark.parametrize(
+    ("gone", "kept", "told"),
+    [
+        ('permit (principal == Role::"overseer", action == Action::"halt", resource);', "", "might not halt"),
+        ('[Role::"commander", Role::"overseer"]', '[Role::"overseer"]', "only overseer could resume"),
+        ('[Role::"commander", Role::"overseer"]', '[Role::"commander"]', "might not resume"),
+        ('[Role::"analyst", Role::"commander", Role::"overseer"]', '[Role::"analyst"]', "might not oversee"),
+    ],
+)
+def test_the_overseer_s_permits_stay(gone: str, kept: str, told: str) -> None:
+    text = Policy.defaults()["oversight.cedar"].replace('@id("halting")\n' * (not kept) + gone, kept)
+    assert text != Policy.defaults()["oversight.cedar"]
+    with pytest.raises(RefusedError, match=told):
+        check_powers(with_file(text, "oversight.cedar"))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "principal, action, resource",
+        'principal, action == Action::"people", resource',
+        'principal == Role::"public", action in [Action::"erase", Action::"retain"], resource',
+        'principal, action == Action::"emergency", resource',
+    ],
+)
+def test_the_public_gets_no_power_over_the_system(scope: str) -> None:
+    with pytest.raises(RefusedError, match="the role public could do this: .*anybody can claim that role"):
+        check_powers(with_file(f'@id("all") permit ({scope});'))
+    scope = 'principal, action == Action::"backup", resource'
+    when = "when { context has emergency && context.emergency }"
+    with pytest.raises(RefusedError, match="the role public could do this: backup;"):
+        check_powers(with_file(f'@id("all") permit ({scope}) {when};'))
+
+
+def test_two_people_can_t_rid_themselves_of_who_watches_them(city: City) -> None:
+    for text, told in (
+        (forbidding("halt"), "the overseer might not halt"),
+        (
+            '@id("all") permit (principal, action, resource);',
+            "the role public could do this: people, erase, ",
+        ),
+    ):
+        with pytest.raises(RefusedError, match=told):
+            city.proposed(files=[city.write("own.cedar", text)])
+    assert proposals(city("ana")) == []
+
+
+def test_others_can_be_let_in() -> None:
+    text = """
+    @id("more") permit (principal == Role::"analyst", action == Action::"resume", resource);
+    @id("open") permit (principal == Role::"public", action in [Action::"oversee", Action::"look"], resource);
+    """
+    check_powers(with_file(text))
+    check_powers(with_file(FORBID))
 
 
 def test_a_way_to_change_the_rules_stays(city: City) -> None:

@@ -36,6 +36,7 @@ from peelian.workspace.policies import (
     texts_of,
     today,
 )
+from peelian.workspace.policy_powers import check_powers
 from peelian.workspace.policy_site import DIFF, policy_site
 from peelian.workspace.state import Run
 from peelian.workspace.workspace import Outcome, Workspace
@@ -271,6 +272,8 @@ def _enact(workspace: Workspace, one: dict[str, Any]) -> Outcome:
 def check_set(workspace: Workspace, texts: Mapping[str, str]) -> Policy:
     """The set that would result, if it may stand: as it is loaded, published, and with a way to change it again.
 
+    The overseer keeps the power to stop the system, and the public gets none over it (see `check_powers`).
+
     Raises
     ------
     RefusedError, ConfigError, CheckError
@@ -290,6 +293,7 @@ def check_set(workspace: Workspace, texts: Mapping[str, str]) -> Policy:
         raise RefusedError(
             msg, hint="leave proposing-rules and approving-rules, or write others in their place"
         )
+    check_powers(policy)
     policy_site(workspace, policy=policy)
     return policy
 
