@@ -664,7 +664,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_workspace_of_an_earlier_version_is_brought_up_by_one_command(older: Path) -> None:
     with pytest.raises(RefusedError, match="from another version") as no:
-        Workspace(older)
+        Workspace(older).require("import", {"kind": "records"})
     assert f"peelian policy update --workspace {older}" in str(no.value.hint)
     done = update(older)
     assert done.result["written"] == [

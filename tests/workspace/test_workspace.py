@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -20,11 +21,17 @@ from peelian.workspace import Workspace
 from peelian.workspace.audit import audit
 from peelian.workspace.decide import decide
 from peelian.workspace.forecast import forecast
+from peelian.workspace.halt import halt
+from peelian.workspace.halts import halts
+from peelian.workspace.hold import hold
 from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import entries, verify_ledger
+from peelian.workspace.oversight import oversight
 from peelian.workspace.plan import plan
+from peelian.workspace.policy_keep import restore, update
 from peelian.workspace.quality import quality
 from peelian.workspace.state import RecordFile
+from peelian.workspace.status import status
 
 from .conftest import Opener
 
@@ -242,10 +249,45 @@ def test_a_ledger_that_was_set_back_is_noticed(city: Path, acting: Opener, tmp_p
         quality(acting())
 
 
-def test_a_workspace_without_the_hard_rules_isn_t_opened(city: Path) -> None:
-    (city / "policy" / "hard_rules.cedar").unlink()
-    with pytest.raises(RefusedError, match="hard rules"):
-        Workspace(city)
+def spoilt(folder: Path, how: str) -> None:
+    """Somebody puts the charter's files out of the way."""
+    if how == "folder":
+        shutil.rmtree(folder / "policy")
+    elif how == "deleted":
+        (folder / "policy" / "hard_rules.cedar").unlink()
+    else:
+        file = "schema.cedarschema" if how == "schema" else "hard_rules.cedar"
+        (folder / "policy" / file).write_bytes(b"\xff" if how == "unreadable" else b"// none\n")
+
+
+@pytest.mark.parametrize("how", ["deleted", "altered", "unreadable", "schema", "folder"])
+def test_without_the_hard_rules_nothing_is_done_but_looking_verifying_and_halting(
+    city: Path, how: str
+) -> None:
+    spoilt(city, how)
+    analyst, overseer = Workspace(city, role="analyst"), Workspace(city, role="overseer")
+    told = "can't be read as|policy file .* can't be read|hard rules|differ from|no policy folder"
+    for work in (quality, lambda w: forecast(w, "burglary"), lambda w: hold(w, reason="a complaint is open")):
+        before = len(overseer.runs())
+        with pytest.raises((RefusedError, ConfigError), match=told):
+            work(analyst)
+        assert len(overseer.runs()) == before
+    with pytest.raises((RefusedError, ConfigError), match=told):
+        restore(overseer)
+    assert re.search(told, str(status(analyst)["policy"]["changed"]))
+    [sign] = [one for one in oversight(overseer).result["signs"] if one["sign"] == "rules_changed"]
+    assert re.search(told, sign["what"], re.IGNORECASE)
+    verify_ledger(overseer)
+    done = halt(overseer, "system", reason="somebody has tampered with the rules")
+    assert [one["run"] for one in halts(overseer)] == [done.run]
+    with pytest.raises(RefusedError, match="no policy permits the role analyst to halt"):
+        halt(analyst, "category", "burglary", reason="not for an analyst to stop")
+
+
+def test_the_hard_rules_come_back_with_an_update(city: Path) -> None:
+    spoilt(city, "deleted")
+    update(city)
+    quality(Workspace(city, role="analyst"))
 
 
 def test_a_run_that_is_not_there_is_a_usage_error_that_names_what_is(acting: Opener) -> None:

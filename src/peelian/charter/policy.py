@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -176,6 +176,31 @@ class Policy:
         return cls.of({name: text for name, text in texts.items() if name not in _OURS}, folder=folder)
 
     @classmethod
+    def load_own(cls, folder: Path) -> Policy:
+        """As `load`, with this release's hard rules and schema, whatever lies in their place (see `check_software`).
+
+        Raises
+        ------
+        RefusedError, ConfigError
+            As `load` does about the other files.
+        """
+        texts = _read_folder(folder, lambda name: name not in _OURS)
+        return cls.of(texts, folder=folder)
+
+    @staticmethod
+    def check_software(folder: Path) -> None:
+        """Check that the hard rules and the schema in a folder are those of this release.
+
+        Raises
+        ------
+        RefusedError
+            They are missing or were altered.
+        ConfigError
+            There is no such folder, or a file in it can't be read.
+        """
+        _check_hard_rules(_read_folder(folder, lambda name: name in _OURS), folder)
+
+    @classmethod
     def of(cls, own: Mapping[str, str], *, folder: Path) -> Policy:
         """As `load`, from texts by the name of their file; the software's own are added. Errors name `folder`."""
         rules, policies, schema, digest = _valid(tuple(sorted(own.items())))
@@ -336,15 +361,15 @@ def _check_known(what: str, given: str, known: tuple[str, ...]) -> None:
         raise UsageError(msg, hint=f"--as {known[0]}" if what == "role" else None)
 
 
-def _read_folder(folder: Path) -> dict[str, str]:
-    """Texts of a folder's policy files, the hard rules first, then by name."""
+def _read_folder(folder: Path, wanted: Callable[[str], bool] = lambda _: True) -> dict[str, str]:
+    """Texts of a folder's policy files whose names are wanted, the hard rules first, then by name."""
     if not folder.is_dir():
         msg = f"there is no policy folder {folder}"
         raise ConfigError(msg, hint="peelian init makes one")
     paths = sorted(folder.glob("*.cedar"), key=lambda path: (path.name != HARD_RULES, path.name))
-    schema = folder / SCHEMA
+    found = [path for path in (*paths, folder / SCHEMA) if wanted(path.name)]
     try:
-        return {path.name: path.read_text(encoding="utf-8") for path in [*paths, schema] if path.exists()}
+        return {path.name: path.read_text(encoding="utf-8") for path in found if path.exists()}
     except (OSError, UnicodeDecodeError) as error:
         msg = f"a policy file in {folder} can't be read: {error}"
         raise ConfigError(msg) from error

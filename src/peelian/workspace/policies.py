@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from peelian.charter import Answer, Policy
 from peelian.charter.durable import replace_file
 from peelian.charter.policy import HARD_RULES
-from peelian.errors import PeelianError, RefusedError
+from peelian.errors import ConfigError, PeelianError, RefusedError
 from peelian.workspace.files import result_json, sha256_of, sha256_of_file
 from peelian.workspace.state import Run
 
@@ -46,6 +46,7 @@ __all__ = [
     "rules_now",
     "set_of",
     "show",
+    "software_changed",
     "texts_of",
     "today",
 ]
@@ -165,14 +166,18 @@ def changed_by_hand(workspace: Workspace, found: InForce | None = None) -> str |
 
     An enactment that was cut short is completed.
     """
+    off = software_changed(workspace)
+    told = [] if off is None else [off.message]
     found = found or in_force(workspace)
     said = [] if found is None else differences(workspace, found)
     if found is not None and said and _half_way(workspace, found):
         put_in_place(workspace, found)
         said = differences(workspace, found)
-    if found is None or not said:
-        return None
-    return f"{', '.join(said)} by hand; in force are the rules of {found.run}, and no others are followed"
+    if found is not None and said:
+        told.append(
+            f"{', '.join(said)} by hand; in force are the rules of {found.run}, and no others are followed"
+        )
+    return "; ".join(told) or None
 
 
 def published_since(workspace: Workspace, run: str | None) -> tuple[str, dict[str, str]] | None:
@@ -190,12 +195,14 @@ def published_since(workspace: Workspace, run: str | None) -> tuple[str, dict[st
 
 
 def opening_policy(workspace: Workspace) -> Policy:
-    """The rules by which a workspace is opened: those in force, whatever lies in ``policy/``.
+    """The rules by which a workspace is opened: those in force and the charter's, whatever lies in ``policy/``.
+
+    So nobody keeps the overseer from halting by taking a file away. What else is asked for goes through `rules_now`.
 
     Raises
     ------
     RefusedError, ConfigError
-        As `peelian.charter.Policy.load`.
+        As `peelian.charter.Policy.load_own`.
     """
     folder = workspace.folder / FOLDER
     try:
@@ -207,7 +214,16 @@ def opening_policy(workspace: Workspace) -> Policy:
         OSError,
     ):  # a run was damaged: opened all the same, so that `ledger verify` can say which
         pass
-    return Policy.load(folder)
+    return Policy.load_own(folder)
+
+
+def software_changed(workspace: Workspace) -> RefusedError | ConfigError | None:
+    """What is wrong with the hard rules or the schema in ``policy/``; None where they are those of this release."""
+    try:
+        Policy.check_software(workspace.folder / FOLDER)
+    except (RefusedError, ConfigError) as error:
+        return error
+    return None
 
 
 def rules_now(workspace: Workspace, known: Policy) -> Policy:
@@ -215,9 +231,12 @@ def rules_now(workspace: Workspace, known: Policy) -> Policy:
 
     Raises
     ------
-    RefusedError
-        Somebody changed the files by hand; the message says which.
+    RefusedError, ConfigError
+        Somebody changed the files by hand, the software's own or others; the message says which.
     """
+    off = software_changed(workspace)
+    if off is not None:
+        raise off
     found = in_force(workspace)
     if found is None:
         return known

@@ -33,6 +33,7 @@ from peelian.workspace.policies import (
     proposals,
     put_in_place,
     set_of,
+    software_changed,
     texts_of,
     today,
 )
@@ -228,6 +229,8 @@ def enact(workspace: Workspace, proposal: str) -> Outcome:
 def enact_due(workspace: Workspace) -> list[str]:
     """Put in force what is approved and whose day has come; the runs. Must be called within `Workspace.writing`."""
     done: list[str] = []
+    if software_changed(workspace) is not None:
+        return done
     while True:
         found, day = in_force(workspace), today(workspace).isoformat()
         due = [one for one in proposals(workspace) if one["state"] == "approved" and one["effective"] <= day]

@@ -22,10 +22,11 @@ def restore(workspace: Workspace) -> Outcome:
     Raises
     ------
     RefusedError
-        The role may not.
+        The role may not, or the hard rules are missing or were altered (`update` brings them back).
     UsageError
         Nobody changed them.
     """
+    Policy.check_software(workspace.folder / FOLDER)
     # Not `Workspace.require`, which refuses as long as they are changed; these are the rules in force.
     workspace.policy.require(workspace.role, "enact_policy", {"kind": "policy"})
     with workspace.writing():

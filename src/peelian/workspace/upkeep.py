@@ -12,7 +12,7 @@ from peelian.workspace.files import result_json
 from peelian.workspace.halt import enter_requests
 from peelian.workspace.halts import FOLDER as HALTING
 from peelian.workspace.identity import Actor
-from peelian.workspace.policies import FOLDER, TEXTS, VERB, hashes_of, in_entry, in_force
+from peelian.workspace.policies import FOLDER, TEXTS, VERB, hashes_of, in_entry, in_force, software_changed
 from peelian.workspace.policy_change import enact_due
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def keep_up(workspace: Workspace) -> None:
     """Called by whoever holds the workspace, before they write."""
     if (workspace.folder / HALTING).is_dir():
         enter_requests(workspace)
-    if in_force(workspace) is None:
+    if in_force(workspace) is None and software_changed(workspace) is None:
         _adopt(workspace)
     # A change that can't be enacted any more must not keep everybody from working: `policy enact` says what is wrong.
     with suppress(PeelianError):
