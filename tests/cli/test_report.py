@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from peelian.cli.report import Bar, as_options, report_error, report_fault
+from peelian.cli.report import Bar, as_options, report_error, report_fault, show, visible
 from peelian.errors import CRSError, LedgerError, RefusedError
 
 
@@ -62,3 +64,35 @@ def test_the_bar_keeps_to_stderr_and_says_each_step_once(capsys: pytest.CaptureF
     with Bar(quiet=True) as bar:
         bar("importing", 1, 3)
     assert capsys.readouterr() == ("", "")
+
+
+ACTING = [chr(n) for n in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("a\x1b[2Jb", "a<U+001B>[2Jb"),
+        ("\x9b2J", "<U+009B>2J"),
+        ("\x07", "<U+0007>"),
+        ("halted\rnothing is halted", "halted<U+000D>nothing is halted"),
+        ("\u202eton\u202c \u2066x\u2069", "<U+202E>ton<U+202C> <U+2066>x<U+2069>"),
+        ("one\n\ttwo: è, Ø, 東, שלום, 👮", "one\n\ttwo: è, Ø, 東, שלום, 👮"),
+    ],
+)
+def test_what_others_wrote_can_t_act_on_the_terminal(
+    written: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show({"text": written}, written, as_json=False)
+    assert capsys.readouterr().out == f"{told}\n"
+    report_error(RefusedError(written, hint=written), as_json=False)
+    assert capsys.readouterr().err.expandtabs() == f"error: {told}\ntry:   {told}\n".expandtabs()
+    show({"text": written}, written, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"text": written}, "programs get what was written"
+
+
+@given(st.text(st.characters() | st.sampled_from(ACTING)))
+def test_only_newlines_and_tabs_are_left_of_what_acts(text: str) -> None:
+    seen = visible(text)
+    assert not {*seen} & {*ACTING} - {"\n", "\t"}
+    assert visible(seen) == seen

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from peelian.errors import PeelianError
 
-__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault", "show"]
+__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault", "show", "visible"]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, which is Typer's too."""
@@ -44,8 +44,23 @@ def as_options(hint: str) -> str:
 
 
 def show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
-    """Print what a command gives: its text for people, or its result as JSON for programs; on stdout."""
-    print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
+    """Print what a command gives: its text for people, or its result as JSON for programs; on stdout.
+
+    What others wrote (objections, names, reasons) can't act on the terminal, see `visible`.
+    """
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else visible(text))
+
+
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """A text in which what would act on a terminal is shown as its code point: ``<U+001B>``.
+
+    These are the control characters but newline and tab, with which a text could clear the screen or write over what
+    stands there, and those that turn the direction of writing, with which it could read as another text.
+    """
+    return _ACTING.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
 def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: bool) -> int:
@@ -60,10 +75,10 @@ def _write(kind: str, message: str, hint: str | None, code: int, *, as_json: boo
         return code
     console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     console.print("error: ", style="bold red", end="")
-    console.print(message, markup=False)
+    console.print(visible(message), markup=False)
     if hint:
         console.print("try:   ", style="bold", end="")
-        console.print(hint, markup=False)
+        console.print(visible(hint), markup=False)
     return code
 
 
