@@ -13,11 +13,11 @@ from peelian.workspace.decide import decide
 from peelian.workspace.emergency import begin_emergency
 from peelian.workspace.halt import halt
 from peelian.workspace.hold import hold
-from peelian.workspace.ledger import verify_ledger
+from peelian.workspace.ledger import entries, verify_ledger
 from peelian.workspace.look import look
 from peelian.workspace.objections import answer, object_to
 from peelian.workspace.oversight import HASTE, KINDS, oversight, signs
-from peelian.workspace.people import add_person
+from peelian.workspace.people import add_person, end_person, erase_person
 from peelian.workspace.plan import plan
 from peelian.workspace.policy_change import propose
 from peelian.workspace.review import review
@@ -80,6 +80,10 @@ def test_decisions_without_a_look_and_soon_after_it(deciding: Opener) -> None:
 def test_signs_of_haste_are_not_for_those_who_decide(deciding: Opener) -> None:
     decide(deciding(), "refuse", reason=REASON)
     assert kinds(deciding) == ["not_looked"]
+    done = oversight(deciding("overseer"))
+    assert done.result["counts"] == {"not_looked": 1}
+    [entry] = [one for one in entries(deciding("public")) if one["id"] == done.run]
+    assert "signs" not in str(entry.get("details", "")), "the ledger is for anybody to read"
     for role in ("commander", "analyst"):
         done = oversight(deciding(role))
         assert done.result["signs"] == []
@@ -212,7 +216,29 @@ def test_emergencies_and_changes_of_the_rules(deciding: Opener) -> None:
     day = (datetime.now(UTC) + timedelta(days=9)).date()
     change = propose(deciding("dispatcher", token=dana), [own], reason=WHY, effective=day).run
     found = {sign["sign"]: sign for sign in signs(deciding("overseer", token=otto))}
-    assert found.keys() == {"emergency", "rules_proposed"}
+    assert found.keys() == {"emergency", "rules_proposed", "people_changed"}
     assert found["emergency"]["about"][0] == begun
     assert found["rules_proposed"]["about"] == [change]
-    assert kinds(deciding, token=otto, now=later(hours=3)) == ["emergency_unreviewed", "rules_proposed"]
+    told = kinds(deciding, token=otto, now=later(hours=3))
+    assert told == ["emergency_unreviewed", "rules_proposed", *["people_changed"] * 3]
+
+
+def test_who_was_registered_ended_and_erased_of_late(deciding: Opener) -> None:
+    stella = add_person(deciding("steward"), "Stella Example", roles=["steward"]).result["token"]
+    steward = deciding("steward", token=stella)
+    otto = add_person(steward, "Otto Example", roles=["overseer"]).result["token"]
+    cora = add_person(steward, "Cora Example", roles=["commander", "analyst"]).result["person"]
+    end_person(steward, cora, reason=WHY)
+    erase_person(steward, cora, reason=WHY)
+    found = [one for one in signs(deciding("overseer", token=otto)) if one["sign"] == "people_changed"]
+    acts = [("steward", "registered"), ("overseer", "registered"), ("commander and analyst", "registered")]
+    acts += [("commander and analyst", "ended"), ("commander and analyst", "erased")]
+    for one, (roles, act) in zip(found, acts, strict=True):
+        done = deciding("overseer", token=otto).result(one["about"][0])
+        assert (
+            one["what"]
+            .split(": ")[1]
+            .startswith(f"{roles} (sealed note {done['sealed'][:12]}) was {act} on 20")
+        )
+    assert not any(word in str(found) for word in ("Example", "p-", stella, otto))
+    assert kinds(deciding, token=otto, now=later(days=91)) == []

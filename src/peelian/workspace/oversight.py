@@ -24,6 +24,7 @@ HASTE = ("not_looked", "quick", "approvals_in_a_row")
 LOOK_BACK = timedelta(days=90)
 """How long ago a decision may have been taken to be told of as a sign of haste."""
 SOON = timedelta(days=2)
+_ACTS = {"added": "registered", "ended": "ended", "erased": "erased"}
 _EITHER = "There can be a good reason: ask before you judge."
 
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -92,6 +93,11 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "It takes effect once two people of different roles have approved it, and its day has come.",
         "peelian policy list shows it; peelian policy comment, approve or refuse",
     ),
+    "people_changed": (
+        "Who may act was changed",
+        "The steward registers people, and could register somebody who doesn't exist, or end somebody in the way.",
+        "ask the steward who it is, and meet them; peelian people list shows who is registered",
+    ),
 }
 """Each kind of sign: its title, why it matters, and what can be done. The order is that in which they are told."""
 
@@ -119,7 +125,7 @@ class _Sign:
 def oversight(workspace: Workspace) -> Outcome:
     """Look at what the overseer should look at; the page is ``runs/ID/oversight.html``.
 
-    That somebody looked is kept, with what there was to be seen.
+    That somebody looked is kept, with what there was to be seen. The ledger, which anybody reads, says only the first.
 
     Returns
     -------
@@ -155,7 +161,6 @@ def oversight(workspace: Workspace) -> Outcome:
             workspace.new_run("oversight"),
             result,
             pages={"oversight.html": page},
-            details={"signs": len(found)},
         )
 
 
@@ -175,6 +180,7 @@ def signs(workspace: Workspace) -> list[dict[str, Any]]:
         *_emergencies(workspace),
         *_ends(workspace, every, at),
         *_stopped(workspace),
+        *_people(workspace, at),
     ]
     if _sees_haste(workspace):
         recent = [one for one in every if one.decision.decided_at >= at - LOOK_BACK]
@@ -286,6 +292,24 @@ def _rules(workspace: Workspace, at: datetime) -> Iterator[_Sign]:
                 f"{one['effective']}: {one['reason']}"
             )
             yield _Sign("rules_proposed", what, one["at"], (one["run"],))
+
+
+def _people(workspace: Workspace, at: datetime) -> Iterator[_Sign]:
+    """Registrations, endings and erasures of late: by role and the hash of a sealed note, and never by name or id."""
+    roles: dict[str, list[str]] = {}
+    for row in workspace.runs("people"):
+        done = workspace.result(row["id"])
+        note = done["sealed"]
+        roles.setdefault(note, done.get("roles", []))
+        if datetime.fromisoformat(row["at"]) >= at - LOOK_BACK:
+            who = f"{' and '.join(roles[note])} (sealed note {note[:12]})"
+            what = f"{row['id']} by the {row['role']}: {who} was {_ACTS[done['act']]} on {row['at'][:10]}"
+            yield _Sign("people_changed", what, row["at"], (row["id"],))
+    for row in workspace.runs("retain"):
+        gone = workspace.result(row["id"])["gone"].get("people", 0)
+        if gone and datetime.fromisoformat(row["at"]) >= at - LOOK_BACK:
+            what = f"{row['id']}: {gone} who had ended long ago erased on {row['at'][:10]}"
+            yield _Sign("people_changed", what, row["at"], (row["id"],))
 
 
 def _capital(text: str) -> str:
