@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace import Workspace
-from peelian.workspace.identity import TOKEN_VARIABLE
+from peelian.workspace.identity import TOKEN_VARIABLE, token_hash
 from peelian.workspace.init import init
 from peelian.workspace.ledger import entries, verify_ledger
 from peelian.workspace.people import add_person, end_person, erase_person, people
-from peelian.workspace.state import Run
+from peelian.workspace.state import Person, Run
 
 WHY = "she has left the agency at the end of the month"
 
@@ -90,6 +90,10 @@ def test_only_the_steward_registers_and_the_first_is_one(folder: Path) -> None:
     for roles in ([], ["public"], ["chief"]):
         with pytest.raises(UsageError, match="expected one or more of"):
             add_person(steward, "Eve", roles=roles)
+    for other in ("overseer", "analyst", "commander", "dispatcher"):
+        with pytest.raises(UsageError, match=r"expected steward alone"):
+            add_person(steward, "Eve", roles=[other, "steward"])
+    assert len(people(steward)) == 3
     with pytest.raises(UsageError, match="an empty name"):
         add_person(steward, "  ", roles=["analyst"])
 
@@ -107,6 +111,57 @@ def test_who_is_ended_acts_no_more_and_somebody_can_always_register(folder: Path
         end_person(steward, known["steward"][0], reason=WHY)
     with pytest.raises(UsageError, match="no such id"):
         end_person(steward, "p-nobody", reason=WHY)
+
+
+def test_the_last_overseer_stays_until_there_is_another(folder: Path) -> None:
+    known = registered(folder)
+    steward = Workspace(folder, token=known["steward"][1])
+    person, token = known["overseer"]
+    with pytest.raises(UsageError, match=f"{person} is the last overseer"):
+        end_person(steward, person, reason=WHY)
+    assert Workspace(folder, token=token).role == "overseer"
+    other = add_person(steward, "Olga Overseer", roles=["commander", "overseer"]).result
+    end_person(steward, person, reason=WHY)
+    with pytest.raises(UsageError, match="is the last overseer"):
+        end_person(steward, other["person"], reason=WHY)
+
+
+def test_a_workspace_that_lost_its_people_takes_no_claimed_role(folder: Path) -> None:
+    known = registered(folder)
+    opened = Workspace(folder, role="public")
+    with opened.state.begin() as connection:
+        connection.execute(delete(Person))
+    for role in ("overseer", "steward", "analyst"):
+        with pytest.raises(LedgerError, match="its state database knows nobody") as no:
+            Workspace(folder, role=role)
+        assert "restore the state" in str(no.value.hint)
+    with pytest.raises(LedgerError, match="knows nobody"):
+        Workspace(folder, token=known["overseer"][1])
+    assert Workspace(folder).role == Workspace(folder, role="public").role == "public"
+    with pytest.raises(LedgerError, match="whom the state database doesn't know"):
+        verify_ledger(Workspace(folder, role="public"))
+    with opened.state.begin() as connection:  # nor where the runs went too: the entries were kept once more
+        connection.execute(delete(Run).where(Run.verb == "people"))
+    with pytest.raises(LedgerError, match="knows nobody"):
+        Workspace(folder, role="overseer")
+
+
+def test_a_token_that_was_swapped_in_the_state_opens_nothing(folder: Path) -> None:
+    known = registered(folder)
+    person, token = known["overseer"]
+    opened = Workspace(folder, token=known["analyst"][1])
+    with opened.state.begin() as connection:
+        connection.execute(update(Person).where(Person.id == person).values(token=token_hash("mine")))
+    with pytest.raises(LedgerError, match=f"another token for {person}"):
+        Workspace(folder, token="mine")
+    with pytest.raises(RefusedError, match="belongs to nobody"):
+        Workspace(folder, token=token)
+    with opened.state.begin() as connection:
+        connection.execute(
+            update(Person).where(Person.id == person).values(token=token_hash(token), roles='["commander"]')
+        )
+    with pytest.raises(LedgerError, match="other roles"):
+        Workspace(folder, token=token)
 
 
 def test_each_act_has_its_own_sealed_note_of_who_it_was(folder: Path) -> None:
@@ -133,9 +188,8 @@ def test_erasing_somebody_leaves_every_proof_and_no_trace(folder: Path) -> None:
     assert person.encode() not in every_byte(folder)
     assert [one["name"] for one in people(steward)] == ["Stella Steward", None, "Otto Overseer"]
     found = verify_ledger(steward)
-    assert (
-        found["texts_sealed"] - found["texts_with_key"] == 4
-    )  # the name, named again when it ended and when erased
+    # The name, named again when it ended and when it was erased, and the note of the one act.
+    assert found["texts_sealed"] - found["texts_with_key"] == found["texts_erased"] == 4
     assert Workspace(folder, token=known["overseer"][1]).role == "overseer"
 
 

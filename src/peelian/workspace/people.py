@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from peelian.charter import ROLES, Entry, Ledger, check_reason
 from peelian.errors import UsageError
 from peelian.workspace.identity import token_hash
+from peelian.workspace.sealed import ERASED
 from peelian.workspace.state import Person, Run
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -35,7 +36,8 @@ def add_person(workspace: Workspace, name: str, *, roles: Sequence[str]) -> Outc
     Raises
     ------
     UsageError
-        A role is unknown, or the first person is no steward, so that nobody could register the second.
+        A role is unknown, a steward is to have another one too, or the first person is no steward, so that nobody
+        could register the second.
     RefusedError
         The role may not register people.
     """
@@ -49,9 +51,9 @@ def add_person(workspace: Workspace, name: str, *, roles: Sequence[str]) -> Outc
             msg = f"the first person would be {' and '.join(wanted)}; expected a steward, who registers the others"
             raise UsageError(msg, hint="add --role steward; or register the steward first")
         person, token = f"p-{secrets.token_hex(8)}", f"peelian_{secrets.token_urlsafe(32)}"
-        sealed = workspace.seals.seal(
-            json.dumps({"person": person, "name": name.strip()}, ensure_ascii=False)
-        )
+        # Roles and the token's hash are in it too: the entry binds them, and nobody changes them in the state unseen.
+        note = {"person": person, "name": name.strip(), "roles": wanted, "token": token_hash(token)}
+        sealed = workspace.seals.seal(json.dumps(note, ensure_ascii=False))
         at = workspace.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
         def register(connection: Connection) -> None:
@@ -75,7 +77,7 @@ def end_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
     Raises
     ------
     UsageError
-        There is no such person, or nobody would be left who can register people.
+        There is no such person, or nobody would be left who can register people, or who oversees.
     RefusedError
         The role may not.
     """
@@ -87,6 +89,9 @@ def end_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
         if not any("steward" in p["roles"] for p in others):
             msg = f"{person} is the last steward; without one, nobody could register anyone"
             raise UsageError(msg, hint="peelian people add --name NAME --role steward, then end this one")
+        if "overseer" in json.loads(row["roles"]) and not any("overseer" in p["roles"] for p in others):
+            msg = f"{person} is the last overseer; without one, nobody could halt the system or look at what is done"
+            raise UsageError(msg, hint="peelian people add --name NAME --role overseer, then end this one")
         at = workspace.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
         def end(connection: Connection) -> None:
@@ -118,7 +123,15 @@ def erase_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
             msg = f"{person} still holds a role"
             raise UsageError(msg, hint=f"peelian people end {person} --reason '...', then erase")
         notes = notes_of(workspace, person)
-        result = {"act": "erased", "reason": said, "sealed": row["sealed"], "notes_erased": len(notes)}
+        gone = sorted({row["sealed"], *notes})
+        # Which keys were destroyed stands in the result, so that one which somebody deletes by hand is missed.
+        result = {
+            "act": "erased",
+            "reason": said,
+            "sealed": row["sealed"],
+            "notes_erased": len(notes),
+            ERASED: gone,
+        }
         done = workspace.commit(
             workspace.new_run("people"),
             result,
@@ -126,7 +139,7 @@ def erase_person(workspace: Workspace, person: str, *, reason: str) -> Outcome:
             details={"act": "erased", "sealed": row["sealed"]},
         )
         # The keys go last: a process that dies before has recorded what is to be erased, and can be asked again.
-        for digest in (row["sealed"], *notes):
+        for digest in gone:
             workspace.seals.destroy(digest)
         workspace.state.scrub()
     return done
@@ -179,7 +192,11 @@ def _roles(roles: Sequence[str]) -> list[str]:
     if unknown or not roles:
         msg = f"{', '.join(unknown) or 'no role'} was given; expected one or more of {', '.join(known)}"
         raise UsageError(msg, hint="peelian people add --name 'A. Example' --role analyst")
-    return list(dict.fromkeys(roles))
+    wanted = list(dict.fromkeys(roles))
+    if "steward" in wanted and len(wanted) > 1:
+        msg = f"{' and '.join(wanted)} were given; expected steward alone: who registers people may not act as they do"
+        raise UsageError(msg, hint="register somebody else for the other roles")
+    return wanted
 
 
 def _known(workspace: Workspace, person: str) -> dict[str, Any]:

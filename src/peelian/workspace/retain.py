@@ -15,6 +15,7 @@ from peelian.workspace.due import KEPT, TABLES, Due, due, last_retained, limits
 from peelian.workspace.files import result_json
 from peelian.workspace.people import forget
 from peelian.workspace.removal import Removal, settle, write_record_files
+from peelian.workspace.sealed import ERASED
 from peelian.workspace.substituted import FILE as SUBSTITUTED
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -66,6 +67,7 @@ def retain(workspace: Workspace, *, dry_run: bool = False) -> Outcome:
             {
                 **result,
                 "backups_deleted": found.backups,
+                ERASED: sorted(found.seals),
                 "data_version_before": workspace.data_version,
             },
             pages={SUBSTITUTED: result_json(hashes)} if hashes else None,
