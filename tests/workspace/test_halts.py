@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
-from peelian.errors import RefusedError, UsageError
+from peelian.errors import LedgerError, RefusedError, UsageError
 from peelian.workspace import Workspace
+from peelian.workspace.audit import audit
+from peelian.workspace.decide import decide
+from peelian.workspace.erase import erase
 from peelian.workspace.forecast import forecast
 from peelian.workspace.halt import halt, resume
 from peelian.workspace.halts import FOLDER, HaltedError, Scope, halts, requests
@@ -22,6 +26,10 @@ from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import entries, verify_ledger
 from peelian.workspace.people import add_person
 from peelian.workspace.plan import plan
+from peelian.workspace.publish import publish
+from peelian.workspace.quality import quality
+from peelian.workspace.retain import retain
+from peelian.workspace.state import Run
 from peelian.workspace.trial import trial
 
 WHY = "the import of May counted reports twice"
@@ -87,7 +95,7 @@ def test_a_halt_works_before_it_is_in_the_ledger(city: Path, busy: subprocess.Po
     with Workspace(city, role="steward").writing():
         pass
     assert [one["run"] for one in halts(Workspace(city))] == ["halt-0003"]
-    assert not list((city / FOLDER).glob("*.json"))
+    assert not list((city / FOLDER).glob("*"))
     last = entries(Workspace(city), last=1)[0]
     assert (last["kind"], last["actor"], last["details"]["halted"]) == ("halt", "overseer", "system")
 
@@ -236,3 +244,111 @@ def test_a_scope_is_touched_by_what_it_names_only() -> None:
         assert Scope().touched_by({"kind": kind, "label": label}) == (kind == "system")
     for kind, label in (("category", "robbery"), ("source", "chicago"), ("method", "boosted_counts")):
         assert not scope.touched_by({"kind": kind, "label": label})
+
+
+def asked_by_hand(folder: Path, name: str, text: str) -> None:
+    (folder / FOLDER).mkdir(exist_ok=True)
+    (folder / FOLDER / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"asked":', "", "\0\0", '{"asked": "q"}', "[]", '{"asked": 1, "kind": "x"}']
+)
+def test_a_request_that_can_not_be_read_halts_everything(acting: Opener, text: str) -> None:
+    folder = acting().folder
+    asked_by_hand(folder, "x.json", text)
+    assert verify_ledger(acting("public"))["status"] == "verified"
+    with pytest.raises(HaltedError, match="a request that can't be read lies in halting/x.json"):
+        quality(acting())
+    with acting("steward").writing():
+        pass
+    assert [one["run"] for one in halts(acting())] == ["halt-0003"]
+    assert not list((folder / FOLDER).iterdir())
+
+
+def test_a_request_that_nobody_signed_halts_in_nobody_s_name(acting: Opener) -> None:
+    request = {
+        "asked": "x",
+        "kind": "category",
+        "label": "burglary",
+        "reason": WHY,
+        "role": "overseer",
+        "person": "p-1",
+    }
+    asked_by_hand(acting().folder, "x.json", json.dumps({**request, "at": "2026-01-01T00:00:00Z"}))
+    with pytest.raises(HaltedError, match="by somebody who did not prove to be the overseer"):
+        forecast(acting(), "burglary")
+    last = entries(acting(), last=1)[0]
+    assert (last["actor"], last["details"]["proven"]) == ("public", False)
+    assert "who" not in last["details"]
+
+
+def test_a_halt_is_not_undone_in_the_state(acting: Opener) -> None:
+    run = halt(acting("overseer"), "category", "burglary", reason=WHY).run
+    with acting().state.begin() as connection:
+        connection.execute(delete(Run).where(Run.id == run))
+    with pytest.raises(LedgerError, match="the state has 2 acts and the ledger 3"):
+        quality(acting())
+    with pytest.raises(LedgerError, match=f"{run} is in the ledger, but not in the state"):
+        verify_ledger(acting())
+
+
+@pytest.mark.parametrize("verb", ["import", "quality", "forecast", "plan", "trial", "publish"])
+def test_work_is_stopped_until_the_moment_it_is_kept(
+    acting: Opener, one_year: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """The halt comes after the last time that the work told how far it is."""
+    work: dict[str, Callable[[], object]] = {
+        "import": lambda: import_records(acting(), one_year),
+        "quality": lambda: quality(acting()),
+        "forecast": lambda: forecast(acting(), "burglary"),
+        "plan": lambda: plan(acting()),
+        "trial": lambda: trial(acting(), "burglary", origins=2, methods=["kernel_density"], jobs=1),
+        "publish": lambda: publish(acting()),
+    }
+    if verb in ("plan", "publish"):
+        forecast(acting(), "burglary")
+    if verb == "publish":
+        made = plan(acting()).run
+        audit(acting())
+        decide(
+            acting("commander"),
+            "approve",
+            plan=made,
+            reason="the places are few and the burden is close to even",
+        )
+    before = [row["id"] for row in acting().runs()]
+    honest = Workspace.commit
+
+    def late(self: Workspace, run: str, *args: object, **more: object) -> object:
+        if run.startswith(verb):
+            request = {
+                "asked": "x",
+                "kind": "system",
+                "label": "",
+                "reason": WHY,
+                "role": "overseer",
+                "person": None,
+            }
+            asked_by_hand(self.folder, "x.json", json.dumps({**request, "at": "2026-01-01T00:00:00Z"}))
+        return honest(self, run, *args, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Workspace, "commit", late)
+        with pytest.raises(HaltedError, match="the work was stopped, and nothing half-done was kept"):
+            work[verb]()
+    assert [row["id"] for row in acting().runs()] == before
+    with acting("overseer").writing():
+        pass
+    assert verify_ledger(acting("overseer"))["status"] == "verified"
+    assert {path.name for path in (acting().folder / "runs").iterdir()} == {
+        row["id"] for row in acting().runs()
+    }
+
+
+def test_a_halt_stops_what_destroys_too(acting: Opener) -> None:
+    halt(acting("overseer"), "system", reason=WHY)
+    with pytest.raises(HaltedError):
+        retain(acting("steward"))
+    with pytest.raises(HaltedError):
+        erase(acting("steward"), ["any"], reason="an order of the court of that day")

@@ -23,6 +23,10 @@ __all__ = ["Guard"]
 LOOK_SECONDS = 0.2
 """How often work under way looks whether the overseer has halted it."""
 HALTED = "halted-until-resumed"
+STOPPED = ("import", "quality", "forecast", "trial", "drift", "plan", "publish", "retain", "erase")
+"""What a halt stops in the middle."""
+COMPUTED = ("import", "quality", "forecast", "trial", "drift", "plan", "publish")
+"""Runs that are not committed when what they are about was halted in the meantime."""
 EVEN_SO = ("verify", "status", "oversee", "halt")
 """What can be done though somebody changed the rules by hand: to see it, and to stop everything."""
 
@@ -44,6 +48,7 @@ class Guard:
         self._emergency: str | None = None
         self._workspace = workspace
         self._looked = 0.0
+        self._action = ""
 
     def answer(
         self, action: str, resource: Mapping[str, Any] | None, context: Mapping[str, Any] | None
@@ -82,6 +87,7 @@ class Guard:
         RefusedError
             Another policy denies it, or none permits it; or somebody changed the policies by hand.
         """
+        self._action = action
         if action not in EVEN_SO:
             self.policy = rules_now(self._workspace, self.policy)
         halt = halted(self._workspace, self.scope)
@@ -109,6 +115,8 @@ class Guard:
             The emergency under which it was done is over by now.
         """
         found = {}
+        if run.rpartition("-")[0] in COMPUTED:
+            self.stop_if_halted()  # the last moment at which work can be stopped: after it there is a result
         if other is None:
             self._stop_if_over()
             if self._emergency is not None:
@@ -141,12 +149,20 @@ class Guard:
         self.stop_if_halted()
 
     def look(self) -> None:
-        """As `stop_if_halted`, but not more often than is needed: to be called as often as work tells how far it is."""
-        if time.monotonic() - self._looked > LOOK_SECONDS:
+        """As `stop_if_halted`, but not more often than is needed: to be called as often as work tells how far it is.
+
+        Whoever verifies, oversees or backs up goes on while the system is halted.
+        """
+        if self._action in STOPPED and time.monotonic() - self._looked > LOOK_SECONDS:
             self.stop_if_halted()
 
-    def stop_if_halted(self) -> None:
+    def stop_if_halted(self, *, kept: str = "nothing half-done was kept") -> None:
         """Stop here if the overseer has halted what the work is about, or the emergency that allowed it is over.
+
+        Parameters
+        ----------
+        kept : str
+            What is left of the work, in words.
 
         Raises
         ------
@@ -159,7 +175,7 @@ class Guard:
         self._looked = time.monotonic()
         halt = halted(self._workspace, self.scope)
         if halt is not None:
-            msg = f"{said(halt)}; the work was stopped, and nothing half-done was kept"
+            msg = f"{said(halt)}; the work was stopped, and {kept}"
             hint = (
                 f"peelian resume {halt['run'] or 'HALT'} --reason '...' takes two people of different roles"
             )

@@ -9,9 +9,12 @@ from uuid import uuid4
 
 from peelian.charter import check_reason
 from peelian.charter.durable import replace_file
+from peelian.charter.note import sign_note
+from peelian.charter.rotation import read_signer
 from peelian.errors import UsageError
 from peelian.workspace.halts import FOLDER, KINDS, Kind, halts, requests, said
 from peelian.workspace.identity import Actor
+from peelian.workspace.known import check_known
 from peelian.workspace.state import Run
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -51,7 +54,9 @@ def halt(workspace: Workspace, kind: Kind, label: str = "", *, reason: str) -> O
         "person": workspace.person,
         "at": workspace.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
-    replace_file(workspace.folder / FOLDER / f"{request['asked']}.json", json.dumps(request).encode())
+    # Signed with the ledger's key, which whoever can merely write to the folder doesn't have.
+    note = sign_note(json.dumps(request) + "\n", [read_signer(workspace.key_path)])
+    replace_file(workspace.folder / FOLDER / f"{request['asked']}.request", note)
     with workspace.writing():  # which enters what was asked for
         rows = [
             row for row in workspace.runs("halt") if workspace.result(row["id"])["asked"] == request["asked"]
@@ -62,20 +67,21 @@ def halt(workspace: Workspace, kind: Kind, label: str = "", *, reason: str) -> O
 def enter_requests(workspace: Workspace) -> None:
     """Make runs of what was asked for; called by whoever holds the workspace."""
     known = {workspace.result(row["id"])["asked"] for row in workspace.runs("halt")}
-    for request in requests(workspace.folder):
+    for request in requests(workspace.folder, vkey=workspace.ledger.vkey):
         if request["asked"] not in known:
-            told = {key: request[key] for key in ("asked", "kind", "label", "reason")}
+            told = {key: request[key] for key in ("asked", "kind", "label", "reason", "proven")}
+            proven = Actor(request["role"], request["person"])
             workspace.commit(
                 workspace.new_run("halt"),
                 {
                     **told,
                     "role": request["role"],
                     "since": request["at"],
-                    "text": f"From now on, {said(request)}",
+                    "text": said(request)[:1].upper() + said(request)[1:],
                 },
                 subject=request["label"],
-                details={"halted": request["kind"], "label": request["label"]},
-                actor=Actor(request["role"], request["person"]),
+                details={"halted": request["kind"], "label": request["label"], "proven": request["proven"]},
+                actor=proven if request["proven"] else Actor("public"),
             )
         (workspace.folder / FOLDER / request["file"]).unlink()
 
@@ -133,6 +139,8 @@ def _check(workspace: Workspace, kind: str, label: str) -> None:
         from peelian.methods import method_by_name
 
         method_by_name(label.strip())
+    if kind in ("source", "category"):
+        check_known(workspace, kind, label)
     for one in halts(workspace):
         if (one["kind"], one["label"].casefold()) == (kind, label.strip().casefold()):
             raise UsageError(

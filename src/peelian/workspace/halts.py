@@ -8,11 +8,15 @@ soon as the workspace is free, written by whoever comes next.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from peelian.errors import RefusedError
+from peelian.charter import ROLES, Verifier
+from peelian.charter.note import open_note
+from peelian.errors import PeelianError, RefusedError
 from peelian.workspace.state import Run
 
 if TYPE_CHECKING:
@@ -53,15 +57,56 @@ def _plain(label: str) -> str:
     return label.strip().casefold()
 
 
-def requests(folder: Path) -> list[dict[str, Any]]:
-    """The halts that were asked for and are not in the ledger yet, the oldest first."""
+def requests(folder: Path, *, vkey: str | None = None) -> list[dict[str, Any]]:
+    """The halts that were asked for and are not in the ledger yet, the oldest first.
+
+    A file that can't be read halts the system all the same: it's better to stop for nothing than to go on by mistake.
+
+    Parameters
+    ----------
+    folder : Path
+        The workspace.
+    vkey : str, optional
+        The ledger's public key. What was signed with it is ``proven``: whoever wrote it had the key of the workspace,
+        and was asked who they were. Anybody who can write to the folder can write the rest.
+    """
     found = []
-    for path in sorted((folder / FOLDER).glob("*.json")):
+    for path in sorted((folder / FOLDER).glob("[!.]*")):
         try:
-            found.append({**json.loads(path.read_text(encoding="utf-8")), "file": path.name})
+            data, at = path.read_bytes(), path.stat().st_mtime
         except FileNotFoundError:  # it has become a run just now
             continue
+        found.append({**(_read(data, vkey) or _unreadable(path, at)), "file": path.name})
     return sorted(found, key=lambda one: str(one["at"]))
+
+
+def _read(data: bytes, vkey: str | None) -> dict[str, Any] | None:
+    proven = False
+    text = data.decode("utf-8", "replace")
+    if vkey is not None:
+        with suppress(PeelianError):
+            text, proven = open_note(data, [Verifier.from_vkey(vkey)]).text, True
+    try:
+        request = json.loads(text.partition("\n\n")[0])
+        told = {key: request[key] for key in ("asked", "kind", "label", "reason", "role", "person", "at")}
+        datetime.fromisoformat(told["at"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    texts = all(isinstance(told[key], str) for key in told if key != "person")
+    return {**told, "proven": proven} if texts and told["kind"] in KINDS and told["role"] in ROLES else None
+
+
+def _unreadable(path: Path, at: float) -> dict[str, Any]:
+    return {
+        "asked": path.name,
+        "kind": "system",
+        "label": "",
+        "reason": f"a request that can't be read lies in {FOLDER}/{path.name}",
+        "role": "overseer",
+        "person": None,
+        "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "proven": False,
+    }
 
 
 def halts(workspace: Workspace) -> list[dict[str, Any]]:
@@ -77,11 +122,11 @@ def halts(workspace: Workspace) -> list[dict[str, Any]]:
     for row in workspace.state.rows(Run, Run.verb.in_(("halt", "resume")), order=Run.serial):
         if row["verb"] == "halt":
             result = workspace.result(row["id"])
-            told = {key: result[key] for key in ("kind", "label", "reason", "asked")}
+            told = {key: result[key] for key in ("kind", "label", "reason", "asked", "proven")}
             standing[row["id"]] = {
                 "run": row["id"],
                 **told,
-                "role": row["role"],
+                "role": result["role"],
                 "at": row["at"],
                 "resumed_by": [],
             }
@@ -94,10 +139,10 @@ def halts(workspace: Workspace) -> list[dict[str, Any]]:
     waiting = [
         {
             "run": None,
-            **{key: one[key] for key in ("kind", "label", "reason", "role", "at", "asked")},
+            **{key: one[key] for key in ("kind", "label", "reason", "role", "at", "asked", "proven")},
             "resumed_by": [],
         }
-        for one in requests(workspace.folder)
+        for one in requests(workspace.folder, vkey=(workspace.state.fact("ledger") or {}).get("vkey"))
         if one["asked"] not in known
     ]
     return found + waiting
@@ -112,4 +157,5 @@ def said(halt: dict[str, Any]) -> str:
     """What is halted, in words."""
     what = "the whole system" if halt["kind"] == "system" else f"the {halt['kind']} {halt['label']}"
     at = str(halt["at"])[:16].replace("T", " at ")
-    return f"{what} was halted on {at} UTC by the {halt['role']}: {halt['reason']}"
+    who = f"the {halt['role']}" if halt["proven"] else f"somebody who did not prove to be the {halt['role']}"
+    return f"{what} was halted on {at} UTC by {who}: {halt['reason'].rstrip('.')}"

@@ -94,6 +94,8 @@ def publish(workspace: Workspace, *, plan: str | None = None) -> Outcome:
             details={"plan": name, "decision": found.id, "public": public},
         )
         before_showing(workspace, run)
+        # Witnesses may have taken their time.
+        workspace.guard.stop_if_halted(kept="the entry of it stands, and the public sees what it saw before")
         write_site(site, workspace.folder / "public")
         _publish_ledger(workspace)
         return outcome

@@ -29,6 +29,7 @@ from peelian.workspace.files import result_json, sha256_of_file, write_run
 from peelian.workspace.guard import Guard
 from peelian.workspace.identity import Actor, identify
 from peelian.workspace.keys import own_cosigners
+from peelian.workspace.outbox import check_complete, write_waiting
 from peelian.workspace.outcome import KINDS, Outcome, Progress, silent, version_of
 from peelian.workspace.policies import opening_policy
 from peelian.workspace.removal import FOLDER as ERASING
@@ -363,6 +364,8 @@ class Workspace:
                 yield
 
     def _finish(self) -> None:
+        self.flush()
+        check_complete(self)  # before anything is cleared away: what has no row may be evidence
         known = {row["id"] for row in self.runs()}
         runs = self.folder / "runs"
         for path in runs.iterdir() if runs.is_dir() else ():
@@ -371,7 +374,6 @@ class Workspace:
         if (self.folder / ERASING).is_dir():
             settle(self)
         self.store.sweep()
-        self.flush()
         if known:
             from peelian.workspace.upkeep import keep_up
 
@@ -493,6 +495,4 @@ class Workspace:
 
     def flush(self) -> None:
         """Write what the outbox holds to the ledger. Safe to repeat: an entry is known by its id."""
-        from peelian.workspace.outbox import write_waiting
-
         write_waiting(self)
