@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,18 +26,40 @@ from .conftest import Opener
 REASON = "the hours are there, and each place has another option too"
 
 
+@pytest.fixture(scope="module")
+def with_plan(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a plan whose burden has not been measured yet; to be copied."""
+    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("planned") / "city"))
+    forecast(Workspace(folder), "burglary")
+    plan(Workspace(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_audit(with_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the burden measured."""
+    folder = Path(shutil.copytree(with_plan, tmp_path_factory.mktemp("audited") / "city"))
+    audit(Workspace(folder))
+    return folder
+
+
+def become(city: Path, made: Path) -> str:
+    """Let a test's workspace be a copy of one that was made before; the run of its plan."""
+    shutil.rmtree(city)
+    shutil.copytree(made, city)
+    return str(Workspace(city).latest("plan")["id"])
+
+
 @pytest.fixture
-def planned(acting: Opener) -> str:
+def planned(city: Path, with_plan: Path) -> str:
     """A plan whose burden has not been measured yet."""
-    forecast(acting(), "burglary")
-    return plan(acting()).run
+    return become(city, with_plan)
 
 
 @pytest.fixture
-def audited(acting: Opener, planned: str) -> str:
+def audited(city: Path, with_audit: Path) -> str:
     """A plan that can be decided on."""
-    audit(acting())
-    return planned
+    return become(city, with_audit)
 
 
 def test_no_approval_before_the_burden_is_measured(acting: Opener, planned: str) -> None:
