@@ -50,7 +50,7 @@ def test_from_claimed_roles_to_two_people(
     assert "expected one of --category, --method, --source, --system" in err
     code, out, _ = run(capsys, "halt", "--system", "--reason", WHY, *where)
     assert code == 0
-    assert "the whole system was halted" in out
+    assert "The whole system was halted" in out
     assert "halted: everything, since" in run(capsys, "status", *where)[1]
     halted = json.loads(run(capsys, "ledger", "show", "--last", 1, "--json", *where)[1])["entries"][0]["id"]
     assert "it stands until a second person" in run(capsys, "resume", halted, "--reason", WHY, *where)[1]
