@@ -81,6 +81,7 @@ def hold_add(
     last: Annotated[
         str | None, typer.Option("--to", help="Only what occurred on this day or before: YYYY-MM-DD.")
     ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All records.")] = False,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -88,6 +89,12 @@ def hold_add(
     from peelian.workspace.hold import hold
     from peelian.workspace.workspace import Workspace
 
+    if all_ == any(scope is not None for scope in (source, category, first, last)):
+        given = "--all was given with a part of the records" if all_ else "nothing was given"
+        msg = f"{given} as what to hold; expected either --all, or a source, a category or days"
+        raise UsageError(
+            msg, hint="peelian hold add --category burglary --reason '...', or --all for all records"
+        )
     with Bar(quiet=as_json) as bar:
         opened = Workspace(workspace, role=role, progress=bar)
         said = read_reason(reason, to="hold")

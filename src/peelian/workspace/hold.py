@@ -8,6 +8,7 @@ from peelian.charter import check_reason
 from peelian.errors import UsageError
 from peelian.records.selection import Selection
 from peelian.workspace.holds import holds
+from peelian.workspace.known import check_known
 from peelian.workspace.state import Run
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -37,11 +38,15 @@ def hold(
     RefusedError
         The role may not hold.
     UsageError
-        The reason says too little, or a day is none.
+        The reason says too little, a day is none, or no record here has such a source or category.
     """
     workspace.require("hold", {"kind": "records"})
     said = check_reason(reason)
     chosen = Selection.parse(source=source, category=category, first=first, last=last)
+    if source is not None:
+        check_known(workspace, "source", source)
+    if category is not None:
+        check_known(workspace, "category", category)
     with workspace.writing():
         run = workspace.new_run("hold")
         told = chosen.to_dict()
