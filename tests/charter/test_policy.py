@@ -302,7 +302,7 @@ def test_require(policy: Policy) -> None:
         policy.require("commander", "decide", {**PLAN, "author_role": "commander"})
     assert no.value.exit_code == 3
     assert "let another role decide" in str(no.value.hint)
-    with pytest.raises(RefusedError, match="may not read records this") as no:
+    with pytest.raises(RefusedError, match="may not read records: ") as no:
         policy.require("public", "read_records")
     assert "published pages" in str(no.value.hint)
 
@@ -523,3 +523,19 @@ def test_the_digest_follows_the_policies(folder: Path, policy: Policy) -> None:
     assert Policy.load(folder).digest != policy.digest
     (folder / SCHEMA).unlink()  # a copy for readers; the software's own is what counts
     assert Policy.load(folder).ask("analyst", "plan").allowed
+
+
+def test_a_refusal_is_a_sentence(policy: Policy) -> None:
+    for action, told in (
+        (
+            "quality",
+            "the role public may not report on quality: no policy permits the role public to report on",
+        ),
+        ("people", "the role public may not register people: "),
+        (
+            "plan",
+            "the role public may not plan this: no policy permits the role public to plan for the purpose",
+        ),
+    ):
+        with pytest.raises(RefusedError, match=told):
+            policy.require("public", action)

@@ -130,7 +130,7 @@ def test_what_was_made_is_known_and_whether_it_is_still_there(folder: Path, tmp_
 
 
 def test_where_a_backup_can_not_go(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="may not backup"):
+    with pytest.raises(RefusedError, match="may not make a backup"):
         backup(Workspace(folder, role="analyst"), tmp_path / "a")
     (tmp_path / "there").write_text("something else")
     with pytest.raises(UsageError, match="is there already"):

@@ -156,7 +156,7 @@ def test_only_people_who_are_known_may(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_program_and_no_overseer_and_no_steward_may(city: City) -> None:
     with pytest.raises(RefusedError, match="a-person-decides"):
         city.begun(automated=True)
-    with pytest.raises(RefusedError, match="may not emergency"):
+    with pytest.raises(RefusedError, match="may not announce an emergency"):
         city.begun("olga")
     steward = Workspace(city.folder, token=city.tokens["stella"], now=lambda: city.at)
     with pytest.raises(RefusedError, match="steward-runs-the-system-only"):
@@ -304,7 +304,7 @@ def test_ending_it_early_does_not_skip_the_review(city: City) -> None:
     with pytest.raises(UsageError, match="no emergency of yours stands"):
         end_emergency(city("dana"))
     emergency = city.begun()
-    with pytest.raises(RefusedError, match="may not review emergency"):
+    with pytest.raises(RefusedError, match="may not review an emergency"):
         end_emergency(city("dino"), emergency)
     done = end_emergency(city("dana"))
     assert done.result["emergency"] == emergency
@@ -335,7 +335,7 @@ def test_nobody_reviews_their_own(city: City) -> None:
     city.pass_hours(5)
     with pytest.raises(RefusedError, match="not-the-same-person"):
         city.reviewed(emergency, "otto")
-    with pytest.raises(RefusedError, match="may not review emergency"):
+    with pytest.raises(RefusedError, match="may not review an emergency"):
         city.reviewed(emergency, "ana")
     with pytest.raises(RefusedError, match="a-person-decides"):
         city.reviewed(emergency, automated=True)

@@ -84,7 +84,7 @@ def test_only_the_steward_registers_and_the_first_is_one(folder: Path) -> None:
     with pytest.raises(UsageError, match="the first person would be analyst; expected a steward"):
         add_person(Workspace(folder, role="steward"), "Ana", roles=["analyst"])
     known = registered(folder)
-    with pytest.raises(RefusedError, match="may not people"):
+    with pytest.raises(RefusedError, match="may not register people"):
         add_person(Workspace(folder, token=known["analyst"][1]), "Eve", roles=["overseer"])
     steward = Workspace(folder, token=known["steward"][1])
     for roles in ([], ["public"], ["chief"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTIONS", "KIND_OF", "PURPOSES", "PURPOSE_OF", "ROLES"]
+__all__ = ["ACTIONS", "KIND_OF", "PURPOSES", "PURPOSE_OF", "ROLES", "phrase"]
 
 ROLES = ("analyst", "commander", "dispatcher", "overseer", "public", "steward")
 
@@ -59,3 +59,29 @@ PURPOSE_OF = {action: purpose for action, (purpose, _) in _ACTIONS.items()}
 KIND_OF = {action: kind for action, (_, kind) in _ACTIONS.items()}
 """The kind of thing that each action is done to, unless the caller says otherwise."""
 PURPOSES = tuple(sorted(set(PURPOSE_OF.values())))
+
+_PHRASES = {
+    "quality": "report on quality",
+    "trial": "run a trial",
+    "drift": "look for drift",
+    "read_records": "read records",
+    "attend": "say what was done",
+    "oversee": "look at what there is to oversee",
+    "propose_policy": "propose a change of the rules",
+    "comment_policy": "comment on a change of the rules",
+    "approve_policy": "approve a change of the rules",
+    "enact_policy": "put a change of the rules in force",
+    "emergency": "announce an emergency",
+    "review_emergency": "review an emergency",
+    "people": "register people",
+    "rotate": "change the ledger's key",
+    "backup": "make a backup",
+    "init": "make a workspace",
+    "status": "see the status",
+    "object": "object",
+}
+
+
+def phrase(action: str, *, thing: str = "") -> str:
+    """An action as a verb, for "the role ... may not ..."; with its `thing` where the verb doesn't name one."""
+    return _PHRASES.get(action) or f"{action} {thing}".strip()

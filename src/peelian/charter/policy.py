@@ -22,7 +22,7 @@ from typing import Any
 import cedarpy
 
 from peelian._version import __version__
-from peelian.charter.actions import ACTIONS, KIND_OF, PURPOSE_OF, ROLES
+from peelian.charter.actions import ACTIONS, KIND_OF, PURPOSE_OF, ROLES, phrase
 from peelian.errors import ConfigError, RefusedError, UsageError
 
 __all__ = ["Answer", "Policy"]
@@ -281,7 +281,7 @@ class Policy:
         answer = self.ask(role, action, resource, context)
         if not answer.allowed:
             source = f" (policy {', '.join(answer.policies)})" if answer.policies else ""
-            msg = f"the role {role} may not {action.replace('_', ' ')} this: {answer.reason}{source}"
+            msg = f"the role {role} may not {phrase(action, thing='this')}: {answer.reason}{source}"
             raise RefusedError(msg, hint=answer.remedy)
         return answer
 
@@ -312,8 +312,9 @@ class Policy:
             for other in ROLES
             if other != role and self._evaluate(other, action, resource, context).allowed
         ]
-        words = action.replace("_", " ")
-        reason = f"no policy permits the role {role} to {words} for the purpose of {context['purpose']}"
+        reason = (
+            f"no policy permits the role {role} to {phrase(action)} for the purpose of {context['purpose']}"
+        )
         if able:
             return Answer(False, (), reason, f"act as {' or '.join(able)}")
         remedy = "a policy that permits it has to be approved first"
