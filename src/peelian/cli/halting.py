@@ -31,7 +31,10 @@ def halt(
     source: Annotated[
         str | None, typer.Option(help="Halt a source: its import, and what rests on it.")
     ] = None,
-    system: Annotated[bool, typer.Option("--system", help="Halt everything but verifying, overseeing, replaying and backing up.")] = False,
+    system: Annotated[
+        bool,
+        typer.Option("--system", help="Halt all but verifying, overseeing, replaying and backing up."),
+    ] = False,
     reason: Annotated[str, typer.Option(help="Why, in words. Required.")] = "",
     role: As = None,
     as_json: AsJson = False,
