@@ -17,6 +17,7 @@ from peelian.workspace.forecast import forecast
 from peelian.workspace.import_ import import_records
 from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.plan import plan
+from peelian.workspace.policies import ask
 from peelian.workspace.publish import publish
 from peelian.workspace.state import DecisionRow
 from peelian.workspace.trial import trial
@@ -281,3 +282,22 @@ def test_an_empty_workspace_says_to_import(tmp_path: object, acting: Opener) -> 
     with pytest.raises(NotEnoughDataError) as caught:
         forecast(Workspace(folder), "burglary")
     assert "peelian import" in str(caught.value.hint)
+
+
+def test_who_may_decide_is_asked_about_the_latest_plan(city: Path, planned: str) -> None:
+    commander, analyst = Workspace(city, role="commander"), Workspace(city, role="analyst")
+    before = ask(commander, "decide")
+    assert (before.allowed, before.policies) == (False, ("burden-before-approval",))
+    audit(analyst)
+    after = ask(commander, "decide")
+    assert after.allowed
+    assert f"asked about {planned}" in after.reason
+    assert "four-eyes" in ask(analyst, "decide").policies
+    assert ask(commander, "publish").policies == ("publish-after-decision",)
+    decide(commander, "approve", reason=REASON)
+    assert ask(commander, "publish").allowed
+    assert ask(commander, "decide").policies == ("only-what-is-proposed",)
+
+
+def test_without_a_plan_it_is_said_that_it_depends_on_one(acting: Opener) -> None:
+    assert "there is no plan yet" in ask(acting("commander"), "decide").reason

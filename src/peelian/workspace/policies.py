@@ -10,7 +10,7 @@ The software's own files (the hard rules, the schema) come with each release, an
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from peelian.charter import Answer, Policy
 from peelian.charter.durable import replace_file
 from peelian.charter.policy import HARD_RULES
-from peelian.errors import ConfigError, PeelianError, RefusedError
+from peelian.errors import ConfigError, PeelianError, RefusedError, UsageError
 from peelian.workspace.files import result_json, sha256_of, sha256_of_file
 from peelian.workspace.state import Run
 
@@ -252,6 +252,10 @@ def rules_now(workspace: Workspace, known: Policy) -> Policy:
     return Policy.load(workspace.folder / FOLDER)
 
 
+_ON_A_PLAN = ("decide", "publish")
+"""What depends on whose plan it is and how far it has come: asked about the latest one."""
+
+
 def ask(
     workspace: Workspace,
     action: str,
@@ -278,9 +282,36 @@ def ask(
     UsageError
         There is no such role or action.
     """
-    resource = {} if kind is None else {"kind": kind}
     context = {key: value for key, value in (("use", use), ("purpose", purpose)) if value is not None}
-    return workspace.guard.answer(action, resource, context)
+    if kind is not None or action not in _ON_A_PLAN:
+        return workspace.guard.answer(action, {} if kind is None else {"kind": kind}, context)
+    resource = _latest_plan(workspace)
+    answer = workspace.guard.answer(action, resource, context)
+    about = (
+        f"asked about {resource['id']}"
+        if resource
+        else "there is no plan yet, and it depends on who makes it"
+    )
+    return replace(answer, reason=f"{answer.reason} ({about})")
+
+
+def _latest_plan(workspace: Workspace) -> dict[str, Any]:
+    """What the rules would know of the latest plan; nothing where there is none."""
+    from peelian.workspace.standing import find_plan, state_now
+
+    try:
+        plan = find_plan(workspace)
+    except UsageError:
+        return {}
+    now = state_now(workspace, plan)
+    return {
+        "kind": "plan",
+        "id": plan["id"],
+        "author_role": plan["role"],
+        "state": plan["state"] if now == "in force" else now,
+        "same_person": workspace.by_me(plan),
+        "burden_measured": any(row["subject"] == plan["id"] for row in workspace.runs("audit")),
+    }
 
 
 def show(workspace: Workspace) -> dict[str, Any]:
