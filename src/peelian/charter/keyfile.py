@@ -23,10 +23,10 @@ def read_key_file(path: Path) -> str:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"the key file {path} can't be read: {getattr(error, 'strerror', None) or 'not text'}"
+        msg = f"the signing key {path} can't be read: {getattr(error, 'strerror', None) or 'not text'}"
         raise ConfigError(msg) from None
     if mode & 0o077:
-        msg = f"the key file {path} is open to others (mode {mode & 0o777:o}); expected 600"
+        msg = f"the signing key {path} is open to others (mode {mode & 0o777:o}); expected 600"
         raise ConfigError(msg, hint=f"chmod 600 {path}")
     return text
 
@@ -43,7 +43,7 @@ def write_key_file(path: Path, text: str) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        msg = f"{path} exists already; a key is never overwritten"
+        msg = f"{path} exists already; a signing key is never overwritten"
         raise UsageError(msg, hint="name another file, or move the old key away") from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

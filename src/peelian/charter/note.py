@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from peelian.charter.keyfile import read_key_file, write_key_file
 from peelian.charter.merkle import HASH_BYTES
 from peelian.errors import ConfigError, LedgerError, UsageError
 
@@ -172,16 +172,7 @@ class Signer:
         ConfigError
             If there is no such file, others may read it, or it holds no signing key.
         """
-        try:
-            mode = path.stat().st_mode
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"the signing key {path} can't be read: {getattr(error, 'strerror', None) or 'not text'}"
-            raise ConfigError(msg) from error
-        if mode & 0o077:
-            msg = f"the signing key {path} is open to others (mode {mode & 0o777:o}); expected 600"
-            raise ConfigError(msg, hint=f"chmod 600 {path}")
-        return cls.from_text(text)
+        return cls.from_text(read_key_file(path))
 
     def save(self, path: Path) -> None:
         """Write the key to a new file of mode 600, and see it on the disk.
@@ -191,17 +182,8 @@ class Signer:
         UsageError
             If the file exists: a key is never overwritten.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            msg = f"{path} exists already; a signing key is never overwritten"
-            raise UsageError(msg, hint="name another file, or move the old key away") from error
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            material = base64.b64encode(ED25519 + self.seed).decode()
-            file.write(f"{_PRIVATE}{self.name}+{self.verifier.key_id.hex()}+{material}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        material = base64.b64encode(ED25519 + self.seed).decode()
+        write_key_file(path, f"{_PRIVATE}{self.name}+{self.verifier.key_id.hex()}+{material}\n")
 
     @property
     def verifier(self) -> Verifier:
