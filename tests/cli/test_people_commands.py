@@ -44,7 +44,8 @@ def test_from_claimed_roles_to_two_people(
     assert not any(token in listed for token in tokens.values())
 
     monkeypatch.setenv(TOKEN_VARIABLE, tokens["Otto"])
-    assert "(name not shown)" in run(capsys, "people", "list", *where)[1]
+    assert "(name not shown)" not in run(capsys, "people", "list", *where)[1]
+    assert "Stella" in run(capsys, "ledger", "show", "--who", *where)[1]
     code, _, err = run(capsys, "halt", "--reason", WHY, *where)
     assert code == 2
     assert "expected one of --category, --method, --source, --system" in err

@@ -13,7 +13,7 @@ from peelian.workspace import Workspace
 from peelian.workspace.identity import TOKEN_VARIABLE, token_hash
 from peelian.workspace.init import init
 from peelian.workspace.ledger import entries, verify_ledger
-from peelian.workspace.people import add_person, end_person, erase_person, people
+from peelian.workspace.people import add_person, end_person, erase_person, people, who_acted
 from peelian.workspace.state import Person, Run
 
 WHY = "she has left the agency at the end of the month"
@@ -77,7 +77,13 @@ def test_neither_names_nor_tokens_nor_ids_lie_open(folder: Path) -> None:
         assert person.encode() not in every_byte(folder / "runs")
     told = people(Workspace(folder, token=known["steward"][1]))
     assert [one["name"] for one in told] == ["Stella Steward", "Ana Analyst", "Otto Overseer"]
-    assert {one["name"] for one in people(Workspace(folder, token=known["overseer"][1]))} == {None}
+    assert {one["name"] for one in people(Workspace(folder, token=known["analyst"][1]))} == {None}
+    overseer = Workspace(folder, token=known["overseer"][1])
+    assert [one["name"] for one in people(overseer)] == ["Stella Steward", "Ana Analyst", "Otto Overseer"]
+    acted = who_acted(overseer, entries(overseer))
+    assert set(acted.values()) == {"Stella Steward"}
+    with pytest.raises(RefusedError, match="may not read who acted"):
+        who_acted(Workspace(folder, token=known["analyst"][1]), entries(overseer))
 
 
 def test_only_the_steward_registers_and_the_first_is_one(folder: Path) -> None:

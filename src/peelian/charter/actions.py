@@ -29,6 +29,7 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "answer": ("oversight", "objection"),
     # who watches
     "oversee": ("oversight", "workspace"),
+    "read_names": ("oversight", "workspace"),
     "halt": ("oversight", "system"),
     "resume": ("oversight", "halt"),
     "replay": ("oversight", "run"),
@@ -67,6 +68,7 @@ _PHRASES = {
     "read_records": "read records",
     "attend": "say what was done",
     "oversee": "look at what there is to oversee",
+    "read_names": "read who acted",
     "propose_policy": "propose a change of the rules",
     "comment_policy": "comment on a change of the rules",
     "approve_policy": "approve a change of the rules",

@@ -98,12 +98,18 @@ def ledger_rotate(
 def ledgershow(
     workspace: Where = HERE,
     last: Annotated[int, typer.Option(help="How many of the latest entries.", min=1)] = 20,
+    who: Annotated[bool, typer.Option("--who", help="Open who acted; for the overseer.")] = False,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
     """List the latest entries."""
     from peelian.workspace.ledger import entries
+    from peelian.workspace.people import who_acted
     from peelian.workspace.workspace import Workspace
 
-    found = entries(Workspace(workspace, role=role), last=last)
+    opened = Workspace(workspace, role=role)
+    found = entries(opened, last=last)
+    if who:
+        names = who_acted(opened, found)
+        found = [{**entry, "by": names.get(entry["id"])} for entry in found]
     show({"entries": found}, render.entries(found), as_json=as_json)

@@ -76,7 +76,7 @@ def _only_mine(path: Path | None) -> Iterator[TextIO | None]:
 
 @app.command("list")
 def list_(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -> None:
-    """List who is and was registered; names are shown to the steward."""
+    """List who is and was registered; names are shown to the steward and the overseer."""
     from peelian.workspace.people import people
     from peelian.workspace.workspace import Workspace
 

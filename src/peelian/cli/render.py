@@ -301,11 +301,14 @@ def verified(result: dict[str, Any]) -> str:
 
 
 def entries(found: Sequence[dict[str, Any]]) -> str:
-    """After ``ledger show``."""
-    return _table(
-        ("no.", "at", "kind", "role", "subject"),
-        [(e["index"], e["at"], e["kind"], e["actor"], e["subject"]) for e in found],
-    )
+    """After ``ledger show``; with who acted where that was asked for."""
+    who = any("by" in e for e in found)
+    heads = ("no.", "at", "kind", "role", *(("by",) if who else ()), "subject")
+    rows = [
+        (e["index"], e["at"], e["kind"], e["actor"], *((e["by"] or "-",) if who else ()), e["subject"])
+        for e in found
+    ]
+    return _table(heads, rows)
 
 
 def status(found: dict[str, Any]) -> str:

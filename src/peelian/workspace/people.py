@@ -22,7 +22,17 @@ from peelian.workspace.sealed import ERASED
 from peelian.workspace.state import Person, Run
 from peelian.workspace.workspace import Outcome, Workspace
 
-__all__ = ["add_person", "end_person", "erase_person", "forget", "notes_of", "people", "roles_of"]
+__all__ = [
+    "add_person",
+    "end_person",
+    "erase_person",
+    "forget",
+    "may_read_names",
+    "notes_of",
+    "people",
+    "roles_of",
+    "who_acted",
+]
 
 
 def add_person(workspace: Workspace, name: str, *, roles: Sequence[str]) -> Outcome:
@@ -157,12 +167,40 @@ def forget(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(update(Person).where(Person.id == row["id"]).values(**values))
 
 
+def may_read_names(workspace: Workspace) -> bool:
+    """Whether names are opened for whoever acts: for the steward who registers people, and for the overseer."""
+    thing = {"kind": "workspace"}
+    return any(
+        workspace.policy.ask(workspace.role, action, thing).allowed for action in ("people", "read_names")
+    )
+
+
+def who_acted(workspace: Workspace, entries: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The names of those who acted, by the ids of entries: of those whose notes can be opened here, for who may.
+
+    Raises
+    ------
+    RefusedError
+        The role may not.
+    """
+    workspace.require("read_names", {"kind": "workspace"})
+    names = {one["person"]: one["name"] for one in people(workspace) if one["name"] is not None}
+    found = {}
+    for entry in entries:
+        digest = entry["details"].get("who")
+        if digest is not None and workspace.seals.state(digest) == "sealed":
+            person = json.loads(workspace.seals.open(digest))["person"]
+            if person in names:
+                found[entry["id"]] = names[person]
+    return found
+
+
 def people(workspace: Workspace) -> list[dict[str, Any]]:
     """Everybody who is or was registered: ``person``, ``name``, ``roles``, ``at`` and ``ended``.
 
     The name is None where it was erased, or is not for this role to read.
     """
-    readable = workspace.policy.ask(workspace.role, "people", {"kind": "workspace"}).allowed
+    readable = may_read_names(workspace)
     found = []
     for row in workspace.state.rows(Person, order=Person.serial):
         name = None
