@@ -15,9 +15,12 @@ from .postgres import NO_SERVER, Server, running, stop
 ROOT = Path(__file__).resolve().parents[1]
 
 # Two cores are shared by several processes: a deadline would measure the neighbours.
-# Continuous integration looks at the same cases each time, so that a change is what made it red; at a desk, new cases
-# are tried on each run.
-settings.register_profile("peelian", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
+# Continuous integration looks at the same cases each time, so that a change is what made it red; at a desk, more are
+# tried, and new ones on each run.
+CI = bool(os.environ.get("CI"))
+settings.register_profile(
+    "peelian", deadline=None, print_blob=True, derandomize=CI, max_examples=40 if CI else 100
+)
 settings.load_profile("peelian")
 
 

@@ -147,9 +147,7 @@ def test_a_forecast_of_little_is_an_honest_map(
     town: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One report, all at one spot, from half-way on, in the last week only: finite numbers by every method."""
-    alone = (
-        ("decayed_counts", "kernel_mixture", "self_exciting", "boosted_counts") if kind == "burglary" else ()
-    )
+    alone = ("self_exciting", "boosted_counts") if kind == "burglary" else ()
     for method in ("count_map", *alone, "stack"):  # which is made of them
         found = result(capsys, "forecast", "-c", kind, "--workspace", town, "--method", method)
         assert found["expected"] > 0, method

@@ -87,7 +87,7 @@ def test_kill_9_in_the_middle_of_an_import_leaves_the_store_as_it_was(city: Path
     )
     rng = random.Random(7)
     killed = 0
-    for _ in range(4):
+    for _ in range(3):
         command = [sys.executable, "-c", code, str(city), str(stlouis_incidents())]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
