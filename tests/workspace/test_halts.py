@@ -352,3 +352,13 @@ def test_a_halt_stops_what_destroys_too(acting: Opener) -> None:
         retain(acting("steward"))
     with pytest.raises(HaltedError):
         erase(acting("steward"), ["any"], reason="an order of the court of that day")
+
+
+def test_what_a_workspace_did_before_is_not_what_it_does_now(acting: Opener) -> None:
+    """One open workspace does several things; a halt of what the first was about is none of what comes next."""
+    analyst = acting()
+    trial(analyst, "burglary", origins=2, methods=["kernel_density"], jobs=1)
+    halt(acting("overseer"), "method", "kernel_density", reason=WHY)
+    assert forecast(analyst, "robbery", method="count_map").run
+    halt(acting("overseer"), "category", "robbery", reason=WHY)
+    assert quality(analyst).run

@@ -60,6 +60,7 @@ def recorded(
         given = {
             name: _plain(value) for name, value in list(bound.arguments.items())[1:] if name not in _NOT_KEPT
         }
+        workspace.guard.begin()
         workspace.call = {"verb": _VERBS.get(use_case.__name__, use_case.__name__), "arguments": given}
         try:
             return use_case(workspace, *args, **kwargs)

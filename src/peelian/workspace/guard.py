@@ -139,6 +139,10 @@ class Guard:
             msg, hint=f"let the overseer review it: peelian emergency review {run} --reason '...'"
         )
 
+    def begin(self) -> None:
+        """Forget what the piece of work before was about: one workspace may do several, one after the other."""
+        self.scope = Scope()
+
     def about(self, **what: Any) -> None:
         """Say what the questions that follow are about (see `Scope`)."""
         self.scope = replace(self.scope, **what)
