@@ -30,7 +30,6 @@ __all__ = [
     "may_read_names",
     "notes_of",
     "people",
-    "roles_of",
     "who_acted",
 ]
 
@@ -216,12 +215,6 @@ def people(workspace: Workspace) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def roles_of(workspace: Workspace, person: str) -> tuple[str, ...]:
-    """The roles that somebody holds now; none if they ended."""
-    rows = workspace.state.rows(Person, Person.id == person, Person.ended.is_(None))
-    return tuple(json.loads(rows[0]["roles"])) if rows else ()
 
 
 def _roles(roles: Sequence[str]) -> list[str]:
