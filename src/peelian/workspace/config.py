@@ -184,7 +184,25 @@ class Retention(_Section):
     cancelled: Kept = None
     runs: Kept = None
     verbs: dict[
-        Literal["quality", "trial", "forecast", "drift", "plan", "audit", "decide", "publish"], Kept
+        Literal[
+            "quality",
+            "trial",
+            "forecast",
+            "drift",
+            "time",
+            "hot",
+            "repeats",
+            "emerging",
+            "factors",
+            "links",
+            "duplicates",
+            "week",
+            "plan",
+            "audit",
+            "decide",
+            "publish",
+        ],
+        Kept,
     ] = Field(default_factory=dict)
     looks: Kept = None
     objections: Kept = None

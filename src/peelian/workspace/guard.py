@@ -13,6 +13,7 @@ from peelian.workspace.emergencies import covering, owes_review
 from peelian.workspace.files import result_json
 from peelian.workspace.halts import HaltedError, Scope, halted, said
 from peelian.workspace.identity import Actor
+from peelian.workspace.outcome import PATTERNS
 from peelian.workspace.policies import rules_now
 
 if TYPE_CHECKING:
@@ -23,9 +24,20 @@ __all__ = ["Guard"]
 LOOK_SECONDS = 0.2
 """How often work under way looks whether the overseer has halted it."""
 HALTED = "halted-until-resumed"
-STOPPED = ("import", "quality", "forecast", "trial", "drift", "plan", "publish", "retain", "erase")
+STOPPED = (
+    "import",
+    "quality",
+    "forecast",
+    "trial",
+    "drift",
+    "patterns",
+    "plan",
+    "publish",
+    "retain",
+    "erase",
+)
 """What a halt stops in the middle."""
-COMPUTED = ("import", "quality", "forecast", "trial", "drift", "plan", "publish")
+COMPUTED = ("import", "quality", "forecast", "trial", "drift", *PATTERNS, "plan", "publish")
 """Runs that are not committed when what they are about was halted in the meantime."""
 EVEN_SO = ("verify", "status", "oversee", "halt")
 """What can be done though somebody changed the rules by hand: to see it, and to stop everything."""

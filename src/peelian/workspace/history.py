@@ -23,7 +23,7 @@ from peelian.records.incidents import match_categories
 from peelian.units import Frequency
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["gap_of", "history", "learned_from", "training_incidents"]
+__all__ = ["covered", "gap_of", "history", "learned_from", "training_incidents"]
 
 #: Share of a category's incidents from which on a source decides from when to when the category is covered.
 MAIN_SOURCE = 0.05
@@ -99,14 +99,7 @@ def history(
     frequency = Frequency.parse(period or workspace.config.forecast.period)
     incidents = training_incidents(workspace, category)
     incidents.require(frequency.resolution)
-    shares = incidents.frame["source"].value_counts(normalize=True)
-    workspace.guard.work_on(category=category, sources=tuple(sorted(map(str, shares.index))))
-    # A source of a few incidents says little about when the others begin and end; its incidents count all the same.
-    sources = sorted(str(name) for name, share in shares.items() if share >= MAIN_SOURCE)
-    start, end = span_of_table(workspace.store.table(), sources=sources)
-    if incidents.resolution == "month":  # a month-only record stands for its whole month
-        start = start.astype("datetime64[M]").astype("datetime64[D]")
-        end = ((end - 1).astype("datetime64[M]") + 1).astype("datetime64[D]")
+    start, end, sources = covered(workspace, incidents, category)
     if until is not None:
         if as_day(until) > end:
             msg = (
@@ -123,6 +116,30 @@ def history(
         companions=_companions(workspace, category, counts, sources),
         features=_features(workspace, counts.grid),
     )
+
+
+def covered(
+    workspace: Workspace, incidents: Incidents, category: str
+) -> tuple[np.datetime64, np.datetime64, list[str]]:
+    """From when to when the sources of a category's incidents are complete, and the sources that decide on it.
+
+    Notes the category and all its sources as what the work is about, so that it stops where one of them is halted.
+
+    Returns
+    -------
+    start, end : datetime64[D]
+        First day, and the day after the last.
+    sources : list of str
+    """
+    shares = incidents.frame["source"].value_counts(normalize=True)
+    workspace.guard.work_on(category=category, sources=tuple(sorted(map(str, shares.index))))
+    # A source of a few incidents says little about when the others begin and end; its incidents count all the same.
+    sources = sorted(str(name) for name, share in shares.items() if share >= MAIN_SOURCE)
+    start, end = span_of_table(workspace.store.table(), sources=sources)
+    if incidents.resolution == "month":  # a month-only record stands for its whole month
+        start = start.astype("datetime64[M]").astype("datetime64[D]")
+        end = ((end - 1).astype("datetime64[M]") + 1).astype("datetime64[D]")
+    return start, end, sources
 
 
 def learned_from(workspace: Workspace, counts: Counts) -> dict[str, Any]:

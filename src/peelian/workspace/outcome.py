@@ -8,7 +8,7 @@ from typing import Any
 
 from peelian.workspace.files import sha256_of
 
-__all__ = ["KINDS", "Outcome", "Progress", "silent", "version_of"]
+__all__ = ["KINDS", "PATTERNS", "Outcome", "Progress", "silent", "version_of"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -16,6 +16,9 @@ Progress = Callable[[str, int, int], None]
 
 KINDS = {"decide": "decision", "publish": "publication", "init": "workspace"}
 """Kinds of ledger entries that are not called as their verb."""
+
+PATTERNS = ("time", "hot", "repeats", "emerging", "factors", "links", "duplicates", "week")
+"""Verbs of the runs that look for patterns. They are one action of the charter."""
 
 
 def version_of(record_files: Mapping[str, str]) -> str:
