@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import libpysal
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +126,16 @@ def test_counts_are_those_of_pointpats_on_made_up_points() -> None:
             permutations=1,
         )
         assert found.observed.cumsum(axis=0).cumsum(axis=1)[d, t] == theirs.nst
+
+
+@pytest.mark.filterwarnings("ignore:Objects based on")
+def test_the_published_count_of_burkitts_lymphoma() -> None:
+    # The documentation of pointpats.knox prints 13 pairs within 20 and 5, and a p of .17 of 99 permutations.
+    points = libpysal.io.open(libpysal.examples.get_path("burkitt.shp"))
+    day = np.array(libpysal.io.open(libpysal.examples.get_path("burkitt.dbf")).by_col("T"), dtype=int)
+    found = near_repeat(incidents(*np.array(list(points)).T, day), distances=(20,), days=(5,))
+    assert found.observed.item() == 13
+    assert 0.1 < found.p.item() < 0.3
 
 
 def test_a_count_may_pass_what_16_bits_hold() -> None:

@@ -17,7 +17,17 @@ import numpy.typing as npt
 
 from peelian.errors import DataError
 
-__all__ = ["LANES", "MAX_PAIRS", "NearPairs", "count_pairs", "near_pairs", "threads_used", "time_pairs"]
+__all__ = [
+    "LANES",
+    "MAX_PAIRS",
+    "NearPairs",
+    "count_pairs",
+    "near_pairs",
+    "seeds_of",
+    "shuffled",
+    "threads_used",
+    "time_pairs",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -150,9 +160,7 @@ def _too_many(pairs: int, x: Floats, y: Floats, edges: Floats, *, exactly: bool 
 
 
 @numba.njit(cache=True, nogil=True)
-def _shuffled(
-    time: npt.NDArray[np.int16], seeds: npt.NDArray[np.uint64], lanes: npt.NDArray[np.int16]
-) -> None:
+def shuffled(time: npt.NDArray[Any], seeds: npt.NDArray[np.uint64], lanes: npt.NDArray[Any]) -> None:
     """Fill column p of `lanes` with the times in an order that only ``seeds[p]`` decides; seed 0 leaves them as are."""
     held = np.empty_like(time)
     for p in range(seeds.size):
@@ -208,6 +216,15 @@ def _count(
             found[k, p] += held[k, p]
 
 
+def seeds_of(permutations: int, seed: int, lanes: int) -> npt.NDArray[np.uint64]:
+    """A seed for each permutation after a 0 for the data as they are, filled up with 0 to whole runs of `lanes`."""
+    seeds = np.zeros(-(-(permutations + 1) // lanes) * lanes, dtype=np.uint64)
+    drawn = np.random.SeedSequence(seed).generate_state(permutations, np.uint64)
+    # A seed of 0, which would shuffle nothing, becomes 1.
+    seeds[1 : permutations + 1] = np.maximum(drawn, np.uint64(1))
+    return seeds
+
+
 def threads_used(threads: int | None = None) -> int:
     """How many threads to use: as many as given, or as Numba would (``NUMBA_NUM_THREADS``)."""
     return max(1, int(numba.get_num_threads() if threads is None else threads))
@@ -239,17 +256,13 @@ def count_pairs(
     limit = np.iinfo(kind).max
     small = np.ascontiguousarray(time[pairs.order].astype(kind))
     ends = np.minimum(np.asarray(edges), limit).astype(kind)
-    seeds = np.zeros(-(-(permutations + 1) // LANES) * LANES, dtype=np.uint64)
-    # Column 0 is the data as they are. A seed of 0, which would shuffle nothing, becomes 1.
-    seeds[1 : permutations + 1] = np.maximum(
-        np.random.SeedSequence(seed).generate_state(permutations, np.uint64), np.uint64(1)
-    )
+    seeds = seeds_of(permutations, seed, LANES)
     bands = pairs.start.shape[0]
     whole = np.zeros((bands, ends.size, seeds.size), dtype=np.int64)
 
     def block(first: int) -> None:
         lanes = np.empty((small.size, LANES), dtype=kind)
-        _shuffled(small, seeds[first : first + LANES], lanes)
+        shuffled(small, seeds[first : first + LANES], lanes)
         for b in range(bands):
             found = np.zeros((ends.size, LANES), dtype=np.int64)
             _count(lanes, pairs.start[b], pairs.other, ends, found)
