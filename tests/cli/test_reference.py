@@ -90,6 +90,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "erase",
         "backup",
         "restore",
+        "patterns hot",
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

@@ -15,6 +15,7 @@ from peelian.cli import (
     ledger,
     objections,
     oversight,
+    patterns,
     people,
     policy,
     render,
@@ -41,6 +42,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
 app.add_typer(policy.app, name="policy")
 app.add_typer(emergency.app, name="emergency")
+app.add_typer(patterns.app, name="patterns")
 decisions.add_to(app)
 objections.add_to(app)
 oversight.add_to(app)

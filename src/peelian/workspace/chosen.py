@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from peelian.errors import NotEnoughDataError, UsageError
-from peelian.places import Periods
+from peelian.places import Grid, Periods
 from peelian.places.periods import as_day
 from peelian.records import Incidents
-from peelian.workspace.history import covered, training_incidents
+from peelian.workspace.history import covered, study_grid_of, training_incidents
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["Chosen", "choose", "keep"]
+__all__ = ["Chosen", "choose", "keep", "study_cells"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,26 @@ def choose(
         raise NotEnoughDataError(msg, hint=f"--from {max(begin, start)} --to {min(stop, end)}")
     found = every.where(start=begin, end=stop)
     return Chosen(category, found, begin, stop, len(every) - len(found))
+
+
+def study_cells(workspace: Workspace, cell: float | None = None) -> tuple[Grid, list[str] | None]:
+    """The workspace's grid, or one of another cell size, and the area that each cell lies in most.
+
+    Parameters
+    ----------
+    cell : float, optional
+        Side of a cell in metres.
+
+    Raises
+    ------
+    DataError
+        The cells are so small that a map of them would not fit in memory.
+    """
+    grid = study_grid_of(workspace, cell)
+    if workspace.areas is None:
+        return grid, None
+    names = [str(name) for name in workspace.areas.frame["name"]]
+    return grid, [names[i] if i >= 0 else "" for i in workspace.areas.of_cells(grid).tolist()]
 
 
 def keep(

@@ -14,16 +14,17 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from peelian.errors import DataError, NotEnoughDataError, RefusedError
-from peelian.places import Counts, Grid, Periods, count_incidents, distance_to, metres_per_unit
+from peelian.places import Counts, Grid, Periods, count_incidents, distance_to, metres_per_unit, study_grid
 from peelian.places.periods import as_day
 from peelian.places.shapes import read_shapes
 from peelian.records import Incidents
 from peelian.records.coverage import span_of_table
 from peelian.records.incidents import match_categories
 from peelian.units import Frequency
+from peelian.workspace.extent import footprint
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["covered", "gap_of", "history", "learned_from", "training_incidents"]
+__all__ = ["covered", "gap_of", "history", "learned_from", "study_grid_of", "training_incidents"]
 
 #: Share of a category's incidents from which on a source decides from when to when the category is covered.
 MAIN_SOURCE = 0.05
@@ -108,7 +109,7 @@ def history(
             raise NotEnoughDataError(msg, hint=f"--until {end}, or import the records that are missing")
         end = as_day(until)
     periods = Periods.covering(start, end, frequency)
-    counts = count_incidents(incidents, _grid(workspace) if grid is None else grid, periods)
+    counts = count_incidents(incidents, study_grid_of(workspace) if grid is None else grid, periods)
     if not beside:
         return counts
     return replace(
@@ -171,21 +172,40 @@ def gap_of(
     return found.gap, {"known": found.known, "share": found.share, "n": found.n, "text": found.text}
 
 
-def _grid(workspace: Workspace) -> Grid:
-    """The workspace's grid; one that is too fine is refused before it is made, which is what would take the memory."""
+def study_grid_of(workspace: Workspace, cell: float | None = None) -> Grid:
+    """The workspace's grid, or one over the same study area with cells of `cell` metres.
+
+    One that is too fine is refused before it is made, which is what would take the memory.
+
+    Raises
+    ------
+    DataError
+        It is too fine.
+    NotEnoughDataError
+        There is neither an area nor an incident.
+    """
+    side = workspace.config.place.cell if cell is None else cell
     if workspace.areas is not None and workspace.crs is not None:
         metres = metres_per_unit(workspace.crs)
-        _check_cells(workspace, workspace.areas.union().area * metres**2)
-        _check_nodes(workspace)
+        _check_cells(side, workspace.areas.union().area * metres**2)
+        _check_nodes(workspace, side)
+        return _with_cells(workspace, cell)
+    _check_nodes(workspace, side)
+    found = _with_cells(workspace, cell)
+    _check_cells(side, float(found.area.sum()) * 1e6)
+    return found
+
+
+def _with_cells(workspace: Workspace, cell: float | None) -> Grid:
+    if cell is None or workspace.crs is None or cell == workspace.config.place.cell:
         return workspace.grid
-    _check_nodes(workspace)
-    _check_cells(workspace, float(workspace.grid.area.sum()) * 1e6)
-    return workspace.grid
+    if workspace.areas is not None:
+        return study_grid(crs=workspace.crs, cell=cell, areas=workspace.areas)
+    return footprint(workspace.store, workspace.extent, crs=workspace.crs, cell=cell)
 
 
-def _check_cells(workspace: Workspace, area: float) -> None:
+def _check_cells(cell: float, area: float) -> None:
     """Refuse too many cells of a study area of `area` square metres."""
-    cell = workspace.config.place.cell
     n = round(area / cell**2)
     if n > MOST_CELLS:
         msg = (
@@ -195,11 +215,11 @@ def _check_cells(workspace: Workspace, area: float) -> None:
         raise DataError(msg, hint=_larger(math.sqrt(area / MOST_CELLS)))
 
 
-def _check_nodes(workspace: Workspace) -> None:
+def _check_nodes(workspace: Workspace, cell: float) -> None:
     """Refuse a rectangle of too many rows and columns: kernels are smoothed over all of it, however much is empty."""
     if workspace.crs is None:
         return  # the grid says that nothing was imported
-    cell, metres = workspace.config.place.cell, metres_per_unit(workspace.crs)
+    metres = metres_per_unit(workspace.crs)
     xmin, ymin, xmax, ymax = workspace.extent
     wide, high = metres * (xmax - xmin), metres * (ymax - ymin)
     columns, rows = max(math.ceil(wide / cell), 1), max(math.ceil(high / cell), 1)

@@ -19,6 +19,7 @@ from peelian.workspace.config import FILE
 from peelian.workspace.drift import drift
 from peelian.workspace.files import sha256_of_file
 from peelian.workspace.forecast import forecast
+from peelian.workspace.hot import hot
 from peelian.workspace.import_ import import_records
 from peelian.workspace.plan import plan
 from peelian.workspace.publish import publish
@@ -35,6 +36,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "trial": trial,
     "forecast": forecast,
     "drift": drift,
+    "hot": hot,
     "plan": plan,
     "audit": audit,
     "publish": publish,

@@ -1,0 +1,78 @@
+"""``peelian patterns``: what stands out in the reports. One command a kind of pattern."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peelian.cli.options import As, AsJson, Category, Where
+from peelian.cli.report import Bar, show
+from peelian.units import parse_length
+
+__all__ = ["app"]
+
+HERE = Path()
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look for patterns in the reports: times, hot places, repeats, clusters, links. About places, never persons.",
+)
+
+From = Annotated[
+    str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: all that is complete).")
+]
+To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
+Level = Annotated[float, typer.Option(help="False-discovery rate up to which something is called a finding.")]
+
+
+def told(result: dict[str, Any], page: Path, *, rows: list[str] | None = None) -> str:
+    """What was found, a row for each of the first findings, what it can't tell, and where the page is."""
+    lines = [result["sentence"], *(f"  {row}" for row in rows or [])]
+    lines += [f"note: {note}" for note in result.get("notes") or ()]
+    lines += [f"note: {limit}" for limit in result.get("limits") or ()]
+    return "\n".join([*lines, f"page: {page}"])
+
+
+@app.command()
+def hot(
+    category: Category,
+    workspace: Where = HERE,
+    first: From = None,
+    last: To = None,
+    cell: Annotated[
+        str | None, typer.Option(help="Side of a square: '250 m', '500 ft' (default: the workspace's).")
+    ] = None,
+    permutations: Annotated[
+        int | None,
+        typer.Option(
+            help="Random arrangements that p-values come from (default: all are counted, exactly).",
+            min=19,
+            max=1_000_000,
+        ),
+    ] = None,
+    level: Level = 0.05,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find where reports crowd more than chance would have it (Getis-Ord Gi*, local Moran's I)."""
+    from peelian.workspace.hot import hot as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            first=first,
+            last=last,
+            cell=None if cell is None else parse_length(cell),
+            permutations=permutations,
+            level=level,
+        )
+    rows = [
+        f"{row['place']:>3}  {row['name']}: {row['count']:,.0f} reports in {row['area_km2']:.2f} km2"
+        for row in done.result["places"][:10]
+    ]
+    show(done.to_dict(), told(done.result, opened.page(done.run, "hot.html"), rows=rows), as_json=as_json)

@@ -1,0 +1,88 @@
+"""``hot``: where reports crowd, more than chance would have it, and how concentrated they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from peelian.patterns.local_g import hot_cells
+from peelian.patterns.local_moran import local_moran
+from peelian.workspace.calls import recorded
+from peelian.workspace.chosen import choose, keep, study_cells
+from peelian.workspace.grids import grid_table
+from peelian.workspace.outcome import Outcome
+from peelian.workspace.workspace import Workspace
+
+__all__ = ["hot"]
+
+
+@recorded
+def hot(
+    workspace: Workspace,
+    category: str,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    cell: float | None = None,
+    permutations: int | None = None,
+    level: float = 0.05,
+) -> Outcome:
+    """Find cells with more reports in and around them than chance gives; the page is ``runs/ID/hot.html``.
+
+    Parameters
+    ----------
+    first, last : date, optional
+        Reports from `first` up to and without `last`; all that are complete when not given.
+    cell : float, optional
+        Side of a cell in metres; the workspace's when not given.
+    permutations : int, optional
+        Random arrangements that p-values come from; all arrangements are counted, exactly, when not given.
+    level : float
+        False-discovery rate up to which a cell is called hot or cold.
+
+    Raises
+    ------
+    RefusedError
+        The role may not, or all reports came from officers' own activity.
+    DataError, NotEnoughDataError, UsageError
+        See `peelian.workspace.chosen.choose` and `peelian.patterns.local_g.hot_cells`.
+    """
+    workspace.require("patterns", {"kind": "records"})
+    from peelian.publish.hot import hot_page
+
+    with workspace.writing():
+        chosen = choose(workspace, category, first=first, last=last)
+        grid, names = study_cells(workspace, cell)
+        cells = grid.locate(chosen.incidents.x, chosen.incidents.y)
+        counts = np.bincount(cells[cells >= 0], minlength=len(grid))
+        seed = workspace.config.forecast.seed
+        workspace.progress("looking for hot places", 0, 2)
+        found = hot_cells(counts, grid, permutations=permutations, level=level, names=names, seed=seed)
+        workspace.progress("looking for hot places", 1, 2)
+        beside = local_moran(counts, grid, permutations=permutations, level=level, seed=seed)
+        workspace.progress("looking for hot places", 2, 2)
+        told, apart = found.to_dict(), beside.to_dict()
+        del told["cells"], apart["cells"]  # a table holds them all
+        result = {
+            **chosen.to_dict(),
+            **told,
+            "alike": apart,
+            "outside": len(chosen.incidents) - int(counts.sum()),
+            "origin": workspace.origin(seed=seed),
+        }
+        page = hot_page(
+            result,
+            found,
+            beside,
+            areas=workspace.areas,
+            demonstration=workspace.config.agency.demonstration,
+        )
+        tables = {"cells": found.frame, "alike": beside.frame, "grid": grid_table(grid)}
+        return keep(
+            workspace,
+            "hot",
+            result,
+            category=category,
+            page=page,
+            tables=tables,
+            details={"hot": result["hot"], "cold": result["cold"]},
+        )
