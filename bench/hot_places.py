@@ -107,7 +107,7 @@ def main() -> None:
     sure = (p > 0.02) & (p < 0.45)
     print(
         f"p-values, ours less esda's in standard errors of both: mean {error[sure].mean():+.2f}, "
-        f"standard deviation {error[sure].std():.2f} (about 1 when both are right; esda's errors are common to all cells)"
+        f"standard deviation {error[sure].std():.2f} (about 1 when both are right; esda's are common to all)"
     )
     ratio = found["esda"]["seconds"] / found["ours"]["seconds"]
     memory = found["esda"]["peak_mb"] / found["ours"]["peak_mb"]
