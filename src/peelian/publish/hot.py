@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from peelian.patterns.concentration import Concentration
 from peelian.patterns.local_g import HotCells
 from peelian.patterns.local_moran import QUADRANTS, LocalMoran
 from peelian.publish.charts import Table
 from peelian.publish.maps import map_figure
 from peelian.publish.patterns import pattern_page
 from peelian.publish.spots import Kind, Spot, spots_map
-from peelian.publish.words import number, percent, plural
+from peelian.publish.words import interval, number, percent, plural
 
 if TYPE_CHECKING:
     from peelian.places import Areas
@@ -32,6 +33,7 @@ def hot_page(
     result: Result,
     found: HotCells,
     beside: LocalMoran,
+    spread: Concentration,
     *,
     areas: Areas | None = None,
     demonstration: bool = False,
@@ -42,7 +44,7 @@ def hot_page(
     ----------
     result : mapping
         As stored.
-    found, beside : HotCells, LocalMoran
+    found, beside, spread : HotCells, LocalMoran, Concentration
         What it was made from.
     areas : Areas, optional
         Outlined on the maps.
@@ -51,13 +53,14 @@ def hot_page(
         _map(found, areas),
         _places(result["places"]),
         _cells(found),
+        _spread(spread),
         _alike(result["alike"], beside, areas),
     ]
     lines = []
     if result["outside"]:
         lines.append(f"{plural(result['outside'], 'report lies', 'reports lie')} outside of the study area.")
     return pattern_page(
-        {**result, "limits": [*result["limits"], *_also(result["limits"], result["alike"]["limits"])]},
+        {**result, "limits": _all_limits(result, result["alike"], result["concentration"])},
         heading="Hot places",
         parts=parts,
         lines=lines,
@@ -65,8 +68,9 @@ def hot_page(
     )
 
 
-def _also(said: Sequence[str], more: Sequence[str]) -> list[str]:
-    return [limit for limit in more if limit not in said]
+def _all_limits(*told: Result) -> list[str]:
+    """What each part can't tell, each sentence once."""
+    return list(dict.fromkeys(limit for one in told for limit in one["limits"]))
 
 
 def _map(found: HotCells, areas: Areas | None) -> Markup:
@@ -143,6 +147,26 @@ def _cells(found: HotCells) -> Markup | None:
         f"The {plural(len(rows), 'hottest square')}"
     )
     return Markup("<details><summary>Square by square</summary>{}</details>").format(table)
+
+
+def _spread(spread: Concentration) -> Markup | None:
+    """How few squares hold a quarter and half of the reports, beside what chance alone gives."""
+    if not spread.measures:
+        return None
+    rows = [
+        [
+            m.meaning,
+            number(m.value, digits=3),
+            interval(m.low, m.high, digits=3),
+            "" if m.chance is None else number(m.chance, digits=3),
+            "" if m.chance_low is None else interval(m.chance_low, m.chance_high, digits=3),
+        ]
+        for m in spread.measures
+    ]
+    said = percent(spread.level)
+    columns = ("Measure", "Here", f"{said} interval", "By chance alone", f"{said} of chance")
+    table = Table(columns, rows, ("words", "n", "n", "n", "n")).html("How concentrated the reports are")
+    return Markup('<h2 id="spread">How concentrated</h2><p>{}</p>{}').format(spread.sentence(), table)
 
 
 def _alike(told: Result, beside: LocalMoran, areas: Areas | None) -> Markup:

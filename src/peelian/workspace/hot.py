@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from peelian.patterns.concentration import concentration
 from peelian.patterns.local_g import hot_cells
 from peelian.patterns.local_moran import local_moran
 from peelian.workspace.calls import recorded
@@ -55,17 +56,20 @@ def hot(
         cells = grid.locate(chosen.incidents.x, chosen.incidents.y)
         counts = np.bincount(cells[cells >= 0], minlength=len(grid))
         seed = workspace.config.forecast.seed
-        workspace.progress("looking for hot places", 0, 2)
+        workspace.progress("looking for hot places", 0, 3)
         found = hot_cells(counts, grid, permutations=permutations, level=level, names=names, seed=seed)
-        workspace.progress("looking for hot places", 1, 2)
+        workspace.progress("looking for hot places", 1, 3)
         beside = local_moran(counts, grid, permutations=permutations, level=level, seed=seed)
-        workspace.progress("looking for hot places", 2, 2)
+        workspace.progress("looking for hot places", 2, 3)
+        spread = concentration(counts, area=grid.area, seed=seed)
+        workspace.progress("looking for hot places", 3, 3)
         told, apart = found.to_dict(), beside.to_dict()
         del told["cells"], apart["cells"]  # a table holds them all
         result = {
             **chosen.to_dict(),
             **told,
             "alike": apart,
+            "concentration": spread.to_dict(),
             "outside": len(chosen.incidents) - int(counts.sum()),
             "origin": workspace.origin(seed=seed),
         }
@@ -73,10 +77,16 @@ def hot(
             result,
             found,
             beside,
+            spread,
             areas=workspace.areas,
             demonstration=workspace.config.agency.demonstration,
         )
-        tables = {"cells": found.frame, "alike": beside.frame, "grid": grid_table(grid)}
+        tables = {
+            "cells": found.frame,
+            "alike": beside.frame,
+            "concentration": spread.frame,
+            "grid": grid_table(grid),
+        }
         return keep(
             workspace,
             "hot",
