@@ -331,6 +331,14 @@ def test_two_incidents_are_no_finding() -> None:
     assert "no band" in found.sentence()
 
 
+def test_too_few_permutations_for_so_many_bands_are_told() -> None:
+    found = near_repeat(clustered(), permutations=99)
+    assert found.p.min() == 1 / 100
+    assert not found.significant.any()
+    assert "So few permutations can't show one band of 16" in found.sentence()
+    assert near_repeat(clustered(), permutations=399).significant.any()
+
+
 def test_too_many_pairs_are_refused_with_their_number() -> None:
     n = 2_000_000
     rng = np.random.default_rng(0)

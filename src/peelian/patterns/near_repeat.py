@@ -110,6 +110,11 @@ class NearRepeat(Pattern):
         return int(self.permuted.shape[0])
 
     @property
+    def could_find_one(self) -> bool:
+        """Whether a single band could stand out: the lowest p that so many permutations give, over so many bands."""
+        return self.observed.size / (self.permutations + 1) <= self.level
+
+    @property
     def significant(self) -> npt.NDArray[np.bool_]:
         """Bands with a q of at most `level` and an interval of the ratio above 1, shape (d, t)."""
         found: npt.NDArray[np.bool_] = (self.q <= self.level) & (self.ratio_low > 1)
@@ -158,6 +163,10 @@ class NearRepeat(Pattern):
                 f"{among}, no band of distance and time has more pairs than chance makes "
                 f"(false-discovery rate {self.level:g}, {self.permutations:,} permutations)."
             )
+            if not self.could_find_one:
+                told += (
+                    f" So few permutations can't show one band of {self.observed.size} alone to stand out."
+                )
             return told + self._ties()
         row = self.frame.iloc[0]
         return (
@@ -248,7 +257,7 @@ def near_repeat(
     elapsed : bool
         Take the time that has gone by, to the minute, in place of calendar days.
     permutations : int
-        How often the times are shuffled.
+        How often the times are shuffled. With fewer than bands / `level` no band alone can stand out.
     level : float
         False-discovery rate at which a band stands out, and 1 minus the cover of the intervals.
     seed : int
