@@ -224,14 +224,14 @@ def time_bin(start: Floats, end: Floats, i: int, j: int) -> int:
 
 
 @njit(cache=True, inline="always")
-def slot_bin(table: Any, first: Any, length: Any, i: int, j: int) -> int:
+def slot_bin(table: Any, first: Any, length: Any, i: int, j: int) -> Any:
     """Bin of the difference on a circle."""
     # The table goes twice round, so that no branch is needed on which of the two is the later.
     return table[length[i], length[j], np.int64(first[j]) - np.int64(first[i]) + table.shape[2] // 2]
 
 
 @njit(cache=True, inline="always")
-def code_bin(codes: Any, levels: int, field: int, i: int, j: int) -> int:
+def code_bin(codes: Any, levels: int, field: int, i: int, j: int) -> Any:
     """Bin of a coded field: the code that both share, `levels` if they differ, `levels + 1` if one is missing.
 
     Codes as `arrays` gives them: `levels` for one that no model knows, `levels + 1` where it is missing.

@@ -1,7 +1,7 @@
 """Scores of all pairs of many incidents, of which only the best are kept.
 
-The pairs are gone through row by row of incidents on all cores, and a pair's features are found as it comes by. There is
-hardly a branch in the innermost loop: to leave a hopeless pair early takes as long as to score it.
+The pairs are gone through row by row of incidents on all cores, and a pair's features are found as it comes by. There
+is hardly a branch in the innermost loop: to leave a hopeless pair early takes as long as to score it.
 """
 
 from __future__ import annotations
