@@ -5,17 +5,16 @@ import pytest
 from scipy import stats
 
 from peelian.errors import UsageError
-from peelian.patterns import draws as module
 from peelian.patterns.cylinders import LANES
-from peelian.patterns.draws import dealt_anew, scattered, scattered_fill
+from peelian.patterns.draws import dealt_anew, law_of, quantile, scattered, scattered_fill
 
 
 @pytest.mark.parametrize("scatter", [1.0, 1.4, 6.0])
 @pytest.mark.parametrize("mean", [1e-4, 0.3, 2.0, 37.5, 4000.0])
 def test_a_draw_is_the_quantile_of_its_law(mean: float, scatter: float) -> None:
-    law = module._law(np.array([mean]), scatter)
+    law = law_of(np.array([mean]), scatter)
     u = np.concatenate([np.linspace(0.0005, 0.9995, 200), [1e-9, 1 - 1e-9]])
-    drawn = [module._quantile(v, law.mode[0], law.below[0], law.at[0], law.a[0], law.q[0]) for v in u]
+    drawn = [quantile(v, law.mode[0], law.below[0], law.at[0], law.a[0], law.q[0]) for v in u]
     true = stats.poisson(mean) if scatter == 1 else stats.nbinom(mean / (scatter - 1), 1 / scatter)
     # A quantile may differ by one where the distribution function meets u to the last digits.
     differ = np.asarray(drawn) != true.ppf(u)

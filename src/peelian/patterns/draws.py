@@ -13,7 +13,7 @@ from scipy import stats
 from peelian.errors import UsageError
 from peelian.patterns.cylinders import LANES, Fill
 
-__all__ = ["dealt_anew", "scattered", "scattered_fill"]
+__all__ = ["Law", "dealt_anew", "law_of", "quantile", "scattered", "scattered_fill"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -21,7 +21,7 @@ Small = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class _Law:
+class Law:
     """A count's law by its mode: ``p(k + 1) / p(k) = (a + q k) / (k + 1)`` (Panjer's class), shape (n,) each."""
 
     mode: Floats
@@ -31,7 +31,7 @@ class _Law:
     q: Floats
 
 
-def _law(mean: Floats, scatter: float) -> _Law:
+def law_of(mean: Floats, scatter: float) -> Law:
     """Poisson for a scatter of 1, else negative binomial with a variance of `scatter` times the mean."""
     if not (scatter >= 1 and math.isfinite(scatter)):
         msg = f"a scatter of {scatter} was given; expected the variance over the mean, at least 1"
@@ -46,7 +46,7 @@ def _law(mean: Floats, scatter: float) -> _Law:
         q = np.full_like(mean, (scatter - 1) / scatter)
         a = size * q
         below, at = stats.nbinom.cdf(mode, size, 1 / scatter), stats.nbinom.pmf(mode, size, 1 / scatter)
-    return _Law(mode, np.asarray(below), np.asarray(at), a, q)
+    return Law(mode, np.asarray(below), np.asarray(at), a, q)
 
 
 def scattered(mean: npt.ArrayLike, *, scatter: float, seed: int, replicates: int) -> npt.NDArray[np.int64]:
@@ -82,7 +82,7 @@ def scattered_fill(mean: npt.ArrayLike, *, scatter: float, seed: int) -> Fill:
     seed : int
     """
     mean = np.ascontiguousarray(np.asarray(mean, dtype=np.float64)[:, ::-1])
-    law = _law(mean, scatter)
+    law = law_of(mean, scatter)
 
     def fill(block: int, out: Small) -> None:
         _scatter(_starts(seed, block), law.mode, law.below, law.at, law.a, law.q, out)
@@ -135,7 +135,7 @@ def _mix(state: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def _quantile(u: float, mode: float, below: float, at: float, a: float, q: float) -> float:
+def quantile(u: float, mode: float, below: float, at: float, a: float, q: float) -> float:
     """The least count whose distribution function reaches `u`, searched from the mode up or down."""
     x, total, p = mode, below, at
     if u <= total:
@@ -160,7 +160,7 @@ def _scatter(
             for r in range(out.shape[2]):
                 state[r] += np.uint64(0x9E3779B97F4A7C15)
                 u = (float(_mix(state[r]) >> np.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
-                drawn = _quantile(u, mode[i, d], below[i, d], at[i, d], a[i, d], q[i, d])
+                drawn = quantile(u, mode[i, d], below[i, d], at[i, d], a[i, d], q[i, d])
                 out[i, d, r] = np.int32(drawn) + (out[i, d - 1, r] if d > 0 else 0)
 
 
