@@ -156,6 +156,20 @@ def test_chance_stands_out_as_seldom_as_it_should(shifts) -> None:
     assert p.min() >= 1 / (60 - 7 + 1 if shifts == "time" else 100)
 
 
+def test_a_category_by_chance_does_not_repel_itself() -> None:
+    # Means are taken from few periods of many cells, so that what is left repels itself by about 1 / (periods - 1).
+    grid = Grid(UTM, 500, 0, 0, (30, 40))
+    p = [
+        lags(
+            {"a": counted(chance(30, seed=s, grid=grid), grid)}, most=2, shifts="space-time", replicates=99
+        ).frame
+        for s in range(12)
+    ]
+    r = np.concatenate([f.loc[f["where"] == "same cell", "r"] for f in p])
+    assert abs(r.mean()) < 3 * r.std() / np.sqrt(r.size) < 1 / 29
+    assert sum(f["stands_out"].any() for f in p) <= 3
+
+
 def test_a_common_rise_of_the_city_is_no_association() -> None:
     rng = np.random.default_rng(0)
     wave = 1 + 0.8 * np.sin(np.arange(80) / 5)
@@ -229,4 +243,4 @@ def test_how_it_is_shown() -> None:
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(data["tests"]) == len(found.frame)
     assert any("not causation" in limit for limit in data["limits"])
-    assert len(found.plot().get_legend().get_texts()) == 4
+    assert len(found.plot().get_yticklabels()) == 12

@@ -35,6 +35,7 @@ Shifts = Literal["time", "space-time"]
 
 MAX_ENTRIES = 50_000_000
 FEWEST = 19
+SHOWN = 12
 
 LIMITS = (
     "Association is not causation: a third thing may raise both, such as weather, events, or how reports are taken.",
@@ -111,21 +112,18 @@ class Lags(Pattern):
         return made
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
-        """The correlations of the same cell by lag; those that stand out have a filled mark."""
+        """The tests that stand out most, above what chance makes; a filled mark stands out."""
         ax = axes(ax)
-        here = self.table[self.table["where"] == "same cell"]
-        for (leading, following), rows in here.groupby(["leading", "following"], sort=False):
-            rows = rows.sort_values("lag")
-            (line,) = ax.plot(rows["lag"], rows["r"], linewidth=1, label=f"{leading} → {following}")
-            out = rows["stands_out"]
-            ax.scatter(rows["lag"], rows["r"], facecolors="white", edgecolors=line.get_color(), zorder=2)
-            ax.scatter(rows.loc[out, "lag"], rows.loc[out, "r"], color=line.get_color(), zorder=3)
-        ax.axhline(0, color="0.5", linewidth=0.8)
-        ax.set_xlabel(f"lag (x {self.period})")
-        ax.set_ylabel("correlation")
-        ax.set_xticks(range(self.settings["most"] + 1))
-        if len(here):
-            ax.legend(fontsize="small")
+        rows = self.table.head(SHOWN).iloc[::-1]
+        at = np.arange(len(rows))
+        ax.hlines(at, rows["chance_low"], rows["chance_high"], color="0.8", linewidth=7, label="by chance")
+        colour = np.where(rows["stands_out"].astype(bool), "black", "white")
+        ax.scatter(rows["r"], at, c=list(colour), edgecolors="black", zorder=3)
+        names = [
+            f"{r.leading} → {r.following}, {r.lag} x {self.period}, {r.where}" for r in rows.itertuples()
+        ]
+        ax.set_yticks(at, names, fontsize="small")
+        ax.set_xlabel("correlation (association)")
         return ax
 
 
@@ -266,6 +264,7 @@ def _tests(
     """Each test with its correlation and those of the shifts."""
     still = not np.any(moves[:, :2])
     order = list(panels)
+    n = next(iter(panels.values())).shape[1] if panels else 0
     for leading in order:
         for where in ("same cell", "neighbours"):
             led = panels[leading] if where == "same cell" else _around(panels[leading], grid)
@@ -278,9 +277,12 @@ def _tests(
                     # are about; and at no lag, either order is the same pair.
                     if same or itself:
                         continue
-                    r = float(both.at(np.array([[0, 0, lag]]))[0])
+                    # A cell's mean was taken from its periods: what is left of one is a little less in all others.
+                    drawn = 1 / (n - 1) if leading == following and where == "same cell" else 0.0
+                    r = float(both.at(np.array([[0, 0, lag]]))[0]) + drawn
                     row = {"leading": leading, "following": following, "lag": lag, "where": where}
-                    yield row, r, both.at(moves + np.array([0, 0, lag]))
+                    here = (moves[:, 0] == 0) & (moves[:, 1] == 0)
+                    yield row, r, both.at(moves + np.array([0, 0, lag])) + np.where(here, drawn, 0.0)
 
 
 def _around(panel: Floats, grid: Grid) -> Floats:
