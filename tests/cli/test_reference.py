@@ -90,7 +90,11 @@ def test_the_issue_s_verbs_are_there() -> None:
         "erase",
         "backup",
         "restore",
+        "week",
         "patterns hot",
+        "patterns confirm",
+        "patterns reject",
+        "patterns answers",
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())

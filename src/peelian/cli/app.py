@@ -20,6 +20,7 @@ from peelian.cli import (
     policy,
     render,
     replay,
+    week,
 )
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
@@ -49,6 +50,7 @@ oversight.add_to(app)
 halting.add_to(app)
 keeping.add_to(app)
 replay.add_to(app)
+week.add_to(app)
 
 HERE = Path()
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from peelian.cli import judging
 from peelian.cli.options import As, AsJson, Category, Where
 from peelian.cli.report import Bar, show
 from peelian.units import parse_length
@@ -19,6 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Look for patterns in the reports: times, hot places, repeats, clusters, links. About places, never persons.",
 )
+
+judging.add_to(app)
 
 From = Annotated[
     str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: all that is complete).")

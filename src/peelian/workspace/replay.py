@@ -26,6 +26,7 @@ from peelian.workspace.publish import publish
 from peelian.workspace.quality import quality
 from peelian.workspace.shadow import records_before, shadow
 from peelian.workspace.trial import trial
+from peelian.workspace.week import week
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["REPLAYED", "replay"]
@@ -37,6 +38,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "forecast": forecast,
     "drift": drift,
     "hot": hot,
+    "week": week,
     "plan": plan,
     "audit": audit,
     "publish": publish,

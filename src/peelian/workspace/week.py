@@ -1,0 +1,213 @@
+"""``week``: what an analyst wants on Monday: what changed, what is new, what did not come, what the data lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from peelian.errors import NotEnoughDataError
+from peelian.patterns.same_week import WeekChanges, same_week
+from peelian.patterns.windows import grid_windows
+from peelian.places import Grid
+from peelian.places.periods import as_day
+from peelian.records import Incidents
+from peelian.workspace.calls import recorded
+from peelian.workspace.chosen import choose, keep, study_cells
+from peelian.workspace.history import CATCH_ALL
+from peelian.workspace.outcome import Outcome
+from peelian.workspace.week_parts import MOST, clusters, data_problems, not_come, repeats, series, weekly
+from peelian.workspace.workspace import Workspace
+
+__all__ = ["week"]
+
+CATEGORIES = 8
+"""Of those that residents report, the most frequent ones, unless some are named."""
+FEWEST = 52
+"""Reports a year without which a category is not looked at by itself."""
+CELLS = 4000
+"""Cells in which clusters are looked for, at most: a cluster is made of many, so that coarser ones do."""
+LABEL = "looking at the week"
+
+LIMITS = (
+    "What was not reported, or not yet, is in none of this.",
+    "Many things are looked at each week; some stand out by chance, as often as each part says.",
+    "All of it is about reports and places. None of it says anything about those who live there.",
+)
+
+
+@recorded
+def week(
+    workspace: Workspace, *, until: str | None = None, categories: Sequence[str] | None = None
+) -> Outcome:
+    """Put together what changed and what is new in a week; the page is ``runs/ID/week.html``.
+
+    Parameters
+    ----------
+    until : date, optional
+        The day after the week's last; the end of the records when not given.
+    categories : sequence of str, optional
+        Those that are looked at; the most frequent ones that residents report when not given.
+
+    Raises
+    ------
+    RefusedError
+        The role may not, or a category holds officers' own activity alone.
+    NotEnoughDataError
+        No category has reports enough, or the records end before the week does.
+    """
+    workspace.require("patterns", {"kind": "records"})
+    from peelian.publish.week import week_page
+
+    with workspace.writing():
+        every = workspace.incidents(officer_initiated=False)
+        looked, end = _chosen(workspace, every, categories, until)
+        seed, areas = workspace.config.forecast.seed, workspace.areas
+        changes = _changes(looked, end)
+        by_area = _by_area(workspace, looked, end)
+        grid = _coarse(workspace)
+        windows = grid_windows(grid)
+        parts: dict[str, list[dict[str, Any]]] = {"repeats": [], "clusters": [], "series": []}
+        zones = {}
+        for done, (name, incidents) in enumerate(looked.items()):
+            workspace.progress(LABEL, done, len(looked))
+            told, zones[name] = repeats(incidents, end, areas=areas, seed=seed)
+            parts["repeats"].append({"category": name, **told})
+            parts["clusters"].append(
+                {"category": name, **clusters(incidents, grid, windows, end, areas=areas, seed=seed)}
+            )
+            parts["series"].append({"category": name, **series(workspace, name, incidents, end, seed=seed)})
+        workspace.progress(LABEL, len(looked), len(looked))
+        hypotheses = _hypotheses(parts["series"])
+        raised = {name: zone for name, zone in zones.items() if zone is not None}
+        rows = [] if changes is None else changes.to_dict()["rows"]
+        result: dict[str, Any] = {
+            "week": {"start": str(end - 7), "end": str(end)},
+            "categories": list(looked),
+            "reported": {name: int(weekly(one, end, 1)[0]) for name, one in looked.items()},
+            "changes": None if changes is None else {**changes.to_dict(), "sentence": changes.sentence()},
+            "by_area": by_area,
+            **parts,
+            "hypotheses": hypotheses,
+            "not_come": not_come(workspace, rows, raised, looked, end),
+            "problems": data_problems(workspace, every, end - 7, end),
+            "cell_m": grid.cell,
+            "limits": list(LIMITS),
+            "origin": workspace.origin(seed=seed),
+        }
+        result["sentence"] = _sentence(result)
+        page = week_page(
+            result, crs=grid.crs, bounds=grid.bounds(), areas=areas, demonstration=_demonstration(workspace)
+        )
+        tables = {} if changes is None else {"changes": changes.frame}
+        details = {"week": result["week"]["start"], "categories": len(looked)}
+        return keep(workspace, "week", result, page=page, tables=tables, details=details)
+
+
+def _hypotheses(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Number the candidate series, so that each can be confirmed or rejected by its name."""
+    told: list[dict[str, Any]] = []
+    for part in found:
+        for one in part["candidates"]:
+            one["id"] = f"S{len(told) + 1}"
+            said = f"{len(one['incidents'])} reports of {part['category']} from {one['first'][:10]} are one series"
+            told.append(
+                {"id": one["id"], "said": said, "probability": one["probability"], "basis": part["basis"]}
+            )
+    return told
+
+
+def _demonstration(workspace: Workspace) -> bool:
+    return workspace.config.agency.demonstration
+
+
+def _chosen(
+    workspace: Workspace, every: Incidents, categories: Sequence[str] | None, until: str | None
+) -> tuple[dict[str, Incidents], np.datetime64]:
+    """The reports of each category up to the end of the week: the earliest of the ends of all of them."""
+    names = list(dict.fromkeys(categories or _most_reported(every, until)))
+    if not names:
+        msg = f"no category has {FEWEST} reports in the last year; expected one to look at"
+        raise NotEnoughDataError(msg, hint="peelian week --category burglary")
+    found = {name: choose(workspace, name, last=until) for name in names}
+    end = min(one.end for one in found.values())
+    return {name: one.incidents.where(end=end) for name, one in found.items()}, end
+
+
+def _most_reported(every: Incidents, until: str | None) -> list[str]:
+    time = every.time
+    last = time.max() if until is None else min(as_day(until).astype("datetime64[s]"), time.max())
+    recent = every.frame["category"][(time > last - np.timedelta64(364, "D")) & (time <= last)]
+    counted = recent[recent != CATCH_ALL].value_counts()
+    names = [(-int(n), str(name)) for name, n in counted.items() if n >= FEWEST]
+    return [name for _, name in sorted(names)[:CATEGORIES]]
+
+
+def _changes(looked: dict[str, Incidents], end: np.datetime64) -> WeekChanges | None:
+    """Each category beside the same week of past years; None where the records don't reach back to one."""
+    weeks = min(_weeks(one, end) for one in looked.values())
+    matrix = np.array([weekly(one, end, weeks) for one in looked.values()])
+    try:
+        return same_week(matrix, labels=[*looked], end=end)
+    except NotEnoughDataError:
+        return None
+
+
+def _weeks(incidents: Incidents, end: np.datetime64) -> int:
+    if not len(incidents):
+        return 1
+    return max(int((end - incidents.time.min().astype("datetime64[D]")).astype(np.int64)) // 7, 1)
+
+
+def _by_area(workspace: Workspace, looked: dict[str, Incidents], end: np.datetime64) -> dict[str, Any] | None:
+    """Each category in each area the same way; the rows that stand out, or the clearest ones."""
+    areas = workspace.areas
+    if areas is None:
+        return None
+    names = [str(name) for name in areas.frame["name"]]
+    weeks = min(_weeks(one, end) for one in looked.values())
+    rows, labels = [], []
+    for category, incidents in looked.items():
+        of = areas.locate(incidents.x, incidents.y)
+        counted = weekly(incidents, end, weeks, of=of)
+        padded = np.zeros((len(names), weeks), dtype=np.int64)
+        padded[: len(counted)] = counted
+        rows.append(padded)
+        labels += [f"{name}: {category}" for name in names]
+    try:
+        found = same_week(np.concatenate(rows), labels=labels, end=end)
+    except NotEnoughDataError:
+        return None
+    told = found.to_dict()
+    told["rows"] = [row for i, row in enumerate(told["rows"]) if i < MOST or row["q"] <= 1 - found.level]
+    return {**told, "looked_at": len(labels), "sentence": found.sentence()}
+
+
+def _coarse(workspace: Workspace) -> Grid:
+    """The workspace's grid, with its cells doubled until there are few enough."""
+    cell = workspace.config.place.cell
+    while True:
+        grid, _ = study_cells(workspace, cell)
+        if len(grid) <= CELLS:
+            return grid
+        cell *= 2
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    changed = (
+        []
+        if result["changes"] is None
+        else [row for row in result["changes"]["rows"] if row["q"] <= 1 - result["changes"]["level"]]
+    )
+    new = sum(one["new"] for part in result["clusters"] for one in part["signals"])
+    places = sum(part["new"] for part in result["repeats"])
+    compared = (
+        "The records don't reach back to the same week of a past year"
+        if result["changes"] is None
+        else f"{len(changed)} of {len(result['categories'])} categories changed more than chance does"
+    )
+    return (
+        f"{compared}; {places} places have new repeats, and {new} new "
+        f"{'cluster' if new == 1 else 'clusters'} emerged."
+    )
