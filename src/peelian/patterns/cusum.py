@@ -88,12 +88,11 @@ def average_run_length(
     # From state i a count of y leads to i + y * mesh - move; below 0 is 0, and from `states` on the chart has ended.
     most = (states + move) // mesh + 1
     pmf = _pmf(np.arange(most + 1), mean, scatter)
-    matrix = np.zeros((states, states))
     at = np.arange(states)
-    for y in range(most + 1):
-        to = np.maximum(at + y * mesh - move, 0)
-        kept = to < states
-        np.add.at(matrix, (at[kept], to[kept]), pmf[y])
+    up = at[None, :] - at[:, None] + move
+    matrix = np.where((up >= 0) & (up % mesh == 0), pmf[np.clip(up // mesh, 0, most)], 0.0)
+    to_zero = (move - at) // mesh
+    matrix[:, 0] = np.where(to_zero >= 0, np.cumsum(pmf)[np.clip(to_zero, 0, most)], 0.0)
     lengths = np.linalg.solve(np.eye(states) - matrix, np.ones(states))
     first = min(round(start * mesh), states - 1)
     return float(lengths[first])
