@@ -15,7 +15,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pointpats.spacetime import Knox
 
 from peelian.errors import DataError, ResolutionError, UsageError
-from peelian.patterns.knox_counts import LANES, count_pairs, near_pairs, time_pairs
+from peelian.patterns.knox_counts import (
+    LANES,
+    count_pairs,
+    near_pairs,
+    parts_of,
+    seeds_of,
+    shuffled,
+    time_pairs,
+)
+from peelian.patterns.knox_interval import blocks_of
 from peelian.patterns.near_repeat import NearRepeat, band_names, near_repeat, time_names
 from peelian.patterns.point_events import MINUTES, point_events
 from peelian.records import Incidents
@@ -180,6 +189,47 @@ def test_permutations_are_shuffles_and_each_order_is_as_likely() -> None:
     assert_allclose(permuted.mean(axis=0)[0], 1 / 3, atol=0.025)
 
 
+def test_parts_that_rise_and_fall_are_no_near_repeats_where_times_stay_in_them() -> None:
+    # The west has its reports in the first half of the span, the east in the second, and nothing follows anything.
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 4000, (2, 800))
+    x[400:] = 4000 - x[:400]
+    made = incidents(x, y, rng.integers(0, 100, 800) + np.where(x < 2000, 0, 100))
+    whole = near_repeat(made, distances=(200, 400), days=(14, 28))
+    apart = near_repeat(made, distances=(200, 400), days=(14, 28), parts=8)
+    assert whole.significant.all()
+    assert not apart.significant.any()
+    assert (whole.parts, apart.parts) == (1, 8)
+    assert_array_equal(whole.observed, apart.observed)
+    assert any("one part of the area rose" in limit for limit in whole.to_dict()["limits"])
+    assert near_repeat(clustered(800), parts=8).significant[1, 0]
+
+
+def test_blocks_are_halves_of_halves() -> None:
+    x, y = np.random.default_rng(0).uniform(0, 1000, (2, 1280))
+    block = blocks_of(x, y)
+    assert_array_equal(np.bincount(block), np.full(64, 20))
+    # Each is a rectangle: none holds another's event.
+    for b in range(64):
+        at = block == b
+        inside = (x >= x[at].min()) & (x <= x[at].max()) & (y >= y[at].min()) & (y <= y[at].max())
+        assert inside.sum() == 20
+    assert_array_equal(np.unique(blocks_of(x[:50], y[:50])), np.arange(4))
+    assert blocks_of(np.zeros(900), np.zeros(900)).max() == 0
+    assert blocks_of(x[:0], y[:0]).size == 0
+
+
+def test_times_stay_in_their_part() -> None:
+    part = np.array([0, 1, 0, 1, 1, 2])
+    time = np.array([1, 20, 2, 21, 22, 300], dtype=np.int16)
+    lanes = np.zeros((6, 50), dtype=np.int16)
+    shuffled(time, seeds_of(49, 0, 50), lanes, *parts_of(part))
+    assert_array_equal(lanes[:, 0], time)
+    for p in range(3):
+        assert_array_equal(np.sort(lanes[part == p], axis=0), np.tile(time[part == p][:, None], 50))
+    assert len(np.unique(lanes, axis=1).T) == 12
+
+
 def test_neither_threads_nor_another_run_change_a_byte() -> None:
     made = scattered(200)
     one, two, again = (near_repeat(made, permutations=299, threads=k) for k in (1, 2, 2))
@@ -305,6 +355,7 @@ def test_hours_count_where_they_are_known() -> None:
         ({"days": (float("nan"),)}, "expected upper ends"),
         ({"days": (0.5, 7)}, "calendar days are whole"),
         ({"metric": "chebyshev"}, "expected euclidean or manhattan"),
+        ({"parts": 3}, "expected 1, 2, 4"),
         ({"permutations": 5}, "replicates"),
         ({"level": 5}, "between 0 and 1"),
     ],

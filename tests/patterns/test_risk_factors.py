@@ -109,9 +109,7 @@ def test_features_that_say_nothing_are_left_out_as_a_rule() -> None:
         )
         kept.append(len(result.frame))
         assert result.skill.loc[0, "skill"] < 0.02
-    assert np.mean(np.array(kept) > 0) < 0.4
-    if 0 in kept:
-        assert kept.count(0) > 6
+    assert np.mean(np.array(kept) > 0) < 0.3
 
 
 def test_without_any_association_it_says_so() -> None:

@@ -146,6 +146,7 @@ def backtest(
     end: Day | None = None,
     distances: Sequence[float] = DISTANCES,
     days: Sequence[float] = DAYS,
+    parts: int = 1,
     least_ratio: float = 1.0,
     refit: int = 28,
     permutations: int = 999,
@@ -161,7 +162,7 @@ def backtest(
         Cells are raised, and chosen by counting.
     start, end : date
         Days from `start` up to and without `end`, or to the last day.
-    distances, days, least_ratio, permutations, level, seed
+    distances, days, parts, least_ratio, permutations, level, seed
         As for :func:`near_repeat` and :func:`elevated`.
     refit : int
         The table is made anew after so many days, always from all before.
@@ -199,7 +200,13 @@ def backtest(
         if d % refit == 0:
             past = incidents.where(end=str(first + d))
             table = near_repeat(
-                past, distances=distances, days=days, permutations=permutations, level=level, seed=seed
+                past,
+                distances=distances,
+                days=days,
+                parts=parts,
+                permutations=permutations,
+                level=level,
+                seed=seed,
             )
             profile = profile_of(table, least_ratio=least_ratio)
             fitted += 1
@@ -213,6 +220,7 @@ def backtest(
         "end": str(last - 1),
         "distances_m": list(distances),
         "days": list(days),
+        "parts": parts,
         "least_ratio": least_ratio,
         "refit": refit,
         "permutations": permutations,

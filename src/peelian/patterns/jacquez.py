@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from peelian.errors import DataError, UsageError
 from peelian.patterns.base import Pattern, axes, check_replicates, monte_carlo_p
-from peelian.patterns.knox_counts import LANES, seeds_of, shuffled, threads_used
+from peelian.patterns.knox_counts import LANES, parts_of, seeds_of, shuffled, threads_used
 from peelian.patterns.point_events import plain, point_events, span_of
 
 if TYPE_CHECKING:
@@ -155,12 +155,13 @@ def jacquez(
     value, rank = np.unique(events.time, return_inverse=True)
     reach, share = _nearest_times(value, np.bincount(rank), k)
     seeds = seeds_of(permutations, seed, LANES)
+    whole = parts_of(np.zeros(len(events), np.int64))
     counts = np.zeros(seeds.size)
     small = rank.astype(np.int32)
 
     def block(begin: int) -> None:
         lanes = np.empty((n, LANES), dtype=np.int32)
-        shuffled(small, seeds[begin : begin + LANES], lanes)
+        shuffled(small, seeds[begin : begin + LANES], lanes, *whole)
         out = counts[begin : begin + LANES]
         _common(np.ascontiguousarray(lanes.T), first, other, weight, value, reach, share, out)
 

@@ -23,6 +23,7 @@ __all__ = [
     "NearPairs",
     "count_pairs",
     "near_pairs",
+    "parts_of",
     "seeds_of",
     "shuffled",
     "threads_used",
@@ -160,23 +161,37 @@ def _too_many(pairs: int, x: Floats, y: Floats, edges: Floats, *, exactly: bool 
 
 
 @numba.njit(cache=True, nogil=True)
-def shuffled(time: npt.NDArray[Any], seeds: npt.NDArray[np.uint64], lanes: npt.NDArray[Any]) -> None:
-    """Fill column p of `lanes` with the times in an order that only ``seeds[p]`` decides; seed 0 leaves them as are."""
+def shuffled(
+    time: npt.NDArray[Any], seeds: npt.NDArray[np.uint64], lanes: npt.NDArray[Any], slot: Ints, ends: Ints
+) -> None:
+    """Fill column p of `lanes` with the times in an order that only ``seeds[p]`` decides; seed 0 leaves them as are.
+
+    Times are exchanged only within runs of `slot`, which end before each of `ends`: see :func:`parts_of`.
+    """
     held = np.empty_like(time)
     for p in range(seeds.size):
         held[:] = time
         state = seeds[p]
-        if state != np.uint64(0):
-            for i in range(time.size - 1, 0, -1):
-                # SplitMix64 (Steele, Lea and Flood 2014); its upper half, scaled, is a place from 0 to i.
+        first = 0
+        for end in ends:
+            for i in range(end - 1, first, -1):
+                if state == np.uint64(0):
+                    break
+                # SplitMix64 (Steele, Lea and Flood 2014); its upper half, scaled, is a place from `first` to i.
                 state += np.uint64(0x9E3779B97F4A7C15)
                 z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
                 z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
                 z = (z ^ (z >> np.uint64(31))) >> np.uint64(32)
-                j = np.int64((z * np.uint64(i + 1)) >> np.uint64(32))
-                held[i], held[j] = held[j], held[i]
+                j = first + np.int64((z * np.uint64(i - first + 1)) >> np.uint64(32))
+                held[slot[i]], held[slot[j]] = held[slot[j]], held[slot[i]]
+            first = end
         for i in range(time.size):
             lanes[i, p] = held[i]
+
+
+def parts_of(part: Ints) -> tuple[Ints, Ints]:
+    """The events in order of the part they are in, and where each part ends, for :func:`shuffled`."""
+    return np.argsort(part, kind="stable"), np.cumsum(np.bincount(part)).astype(np.int64)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -231,7 +246,14 @@ def threads_used(threads: int | None = None) -> int:
 
 
 def count_pairs(
-    pairs: NearPairs, time: Ints, edges: Ints, *, permutations: int, seed: int = 0, threads: int | None = None
+    pairs: NearPairs,
+    time: Ints,
+    edges: Ints,
+    *,
+    permutations: int,
+    part: Ints | None = None,
+    seed: int = 0,
+    threads: int | None = None,
 ) -> tuple[Ints, Ints]:
     """Pairs in each band of distance and time: as they are, and with the times shuffled among the events.
 
@@ -244,6 +266,8 @@ def count_pairs(
         Upper ends of the bands of time in the same units, increasing; a pair belongs to the first that it does not
         pass.
     permutations : int
+    part : array of int, shape (n,), optional
+        Parts of the area, numbered from 0, within which alone times are shuffled.
     seed : int
         The result depends on it, and not on the number of threads.
 
@@ -257,12 +281,13 @@ def count_pairs(
     small = np.ascontiguousarray(time[pairs.order].astype(kind))
     ends = np.minimum(np.asarray(edges), limit).astype(kind)
     seeds = seeds_of(permutations, seed, LANES)
+    slot, ends_of = parts_of(np.zeros(time.size, np.int64) if part is None else part[pairs.order])
     bands = pairs.start.shape[0]
     whole = np.zeros((bands, ends.size, seeds.size), dtype=np.int64)
 
     def block(first: int) -> None:
         lanes = np.empty((small.size, LANES), dtype=kind)
-        shuffled(small, seeds[first : first + LANES], lanes)
+        shuffled(small, seeds[first : first + LANES], lanes, slot, ends_of)
         for b in range(bands):
             found = np.zeros((ends.size, LANES), dtype=np.int64)
             _count(lanes, pairs.start[b], pairs.other, ends, found)

@@ -16,24 +16,24 @@ Ints = npt.NDArray[np.int64]
 
 PER_BLOCK = 10
 FEWEST, MOST = 8, 64
+"""Blocks: with fewer, nothing is known of how much they differ."""
 
 
-def blocks_of(x: Floats, y: Floats) -> Ints:
-    """Number of the spatial block of each event, 0 to 63: halves of halves with about as many events each.
+def blocks_of(x: Floats, y: Floats, *, most: int = MOST, each: int = PER_BLOCK) -> Ints:
+    """Number of the spatial block of each event, from 0 on: halves of halves with about as many events each.
 
-    Events at one point are in one block. Fewer than 8 blocks, where there are fewer than 80 events or few points, are
-    too few to say how much blocks differ.
+    Events at one point are in one block. At most `most` blocks (a power of 2), of about `each` events or more.
     """
     n = x.size
     block = np.zeros(n, dtype=np.int64)
-    depth = int(np.clip(np.log2(max(n, 1) / PER_BLOCK), 0, np.log2(MOST)))
+    depth = int(np.clip(np.log2(max(n, 1) / each), 0, np.log2(most)))
     for _ in range(depth):
-        for b in range(int(block.max(initial=0)) + 1):
+        halves = 2 * block
+        for b in np.unique(block):
             at = np.flatnonzero(block == b)
-            if not at.size:
-                continue
             along = x[at] if np.ptp(x[at]) >= np.ptp(y[at]) else y[at]
-            block[at] = 2 * b + (along > np.median(along))
+            halves[at] += along > np.median(along)
+        block = halves
     return np.unique(block, return_inverse=True)[1].astype(np.int64) if n else block
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from peelian.errors import DataError, UsageError
 from peelian.patterns.base import Pattern, axes, check_replicates, monte_carlo_p
-from peelian.patterns.knox_counts import seeds_of, shuffled, threads_used
+from peelian.patterns.knox_counts import parts_of, seeds_of, shuffled, threads_used
 from peelian.patterns.point_events import plain, point_events, span_of
 
 if TYPE_CHECKING:
@@ -209,13 +209,14 @@ def mantel(
     top = int(events.time.max())
     closeness = np.power(np.arange(top + 1) + float(time_constant), float(time_power)).astype(np.float64)
     seeds = seeds_of(permutations, seed, LANES)
+    whole = parts_of(np.zeros(len(events), np.int64))
     products = np.zeros(seeds.size)
     sums = np.zeros((seeds.size // LANES, 2))
     small = events.time.astype(np.int32)
 
     def block(first: int) -> None:
         lanes = np.empty((small.size, LANES), dtype=np.int32)
-        shuffled(small, seeds[first : first + LANES], lanes)
+        shuffled(small, seeds[first : first + LANES], lanes, *whole)
         out = products[first : first + LANES]
         _sums(
             events.x,

@@ -25,7 +25,7 @@ from peelian.patterns.base import (
     monte_carlo_p,
 )
 from peelian.patterns.knox_counts import count_pairs, near_pairs
-from peelian.patterns.knox_interval import ratio_interval
+from peelian.patterns.knox_interval import blocks_of, ratio_interval
 from peelian.patterns.point_events import MINUTES, PointEvents, plain, point_events, span_of
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ Metric = Literal["euclidean", "manhattan"]
 
 DISTANCES = (0.0, 100.0, 200.0, 400.0)
 DAYS = (7.0, 14.0, 21.0, 28.0)
+PER_PART = 100
 
 LIMITS = (
     "These are reports: what is reported late, twice or not at all changes the table.",
-    "Where one part of the area rose and another fell, nearby reports are close in time, and no report led to another.",
     "A ratio says how often reports follow reports. It does not say why, nor who is behind them.",
     "Many tests are made, one a band: q is the share of false findings to expect among bands with such a q or lower.",
 )
@@ -73,6 +73,8 @@ class NearRepeat(Pattern):
         Monte Carlo p of so many pairs or more; false-discovery rate over the bands; p that any band of the table
         stands out as much, from the largest standardised excess in each permutation.
     permuted : array of int, shape (permutations, d, t)
+    parts : int
+        Parts of the area within which times were shuffled.
     incidents, tied, tied_pairs : int
         How many there are; how many share both point and time with another; and the pairs that these make.
     """
@@ -96,6 +98,7 @@ class NearRepeat(Pattern):
     level: float
     metric: Metric
     elapsed: bool
+    parts: int
     seed: int
 
     @property
@@ -188,6 +191,10 @@ class NearRepeat(Pattern):
     def to_dict(self) -> dict[str, Any]:
         """Settings, bands and limits as plain data."""
         limits = list(LIMITS)
+        if self.parts == 1:
+            limits.append(
+                "Where one part of the area rose and another fell, reports near by are close in time for that."
+            )
         if not self.elapsed:
             limits.append("Times are calendar days: what is known to the day has no hours.")
         made: dict[str, Any] = plain(
@@ -197,6 +204,7 @@ class NearRepeat(Pattern):
                     "days": self.days,
                     "metric": self.metric,
                     "elapsed": self.elapsed,
+                    "parts": self.parts,
                     "permutations": self.permutations,
                     "level": self.level,
                     "seed": self.seed,
@@ -238,6 +246,7 @@ def near_repeat(
     days: Sequence[float] = DAYS,
     metric: Metric = "euclidean",
     elapsed: bool = False,
+    parts: int = 1,
     permutations: int = 999,
     level: float = 0.05,
     seed: int = 0,
@@ -256,6 +265,10 @@ def near_repeat(
     metric : {"euclidean", "manhattan"}
     elapsed : bool
         Take the time that has gone by, to the minute, in place of calendar days.
+    parts : int
+        Times are shuffled only within so many parts of the area with about as many reports each, at most 64 and of
+        100 reports or more. Then what one part had more of in some months than another is no near repeat: with 1, the
+        wider bands stand out for that alone.
     permutations : int
         How often the times are shuffled. With fewer than bands / `level` no band alone can stand out.
     level : float
@@ -290,11 +303,15 @@ def near_repeat(
     if not elapsed and np.any(spans != np.round(spans)):
         msg = f"bands of {', '.join(f'{d:g}' for d in spans)} days were given; calendar days are whole"
         raise UsageError(msg, hint="whole numbers, or elapsed=True where times are known to the minute")
+    if parts not in (1, 2, 4, 8, 16, 32, 64):
+        msg = f"parts={parts} was given; expected 1, 2, 4, 8, 16, 32 or 64"
+        raise UsageError(msg, hint="parts=16")
     events = point_events(incidents, minutes=elapsed)
+    part = blocks_of(events.x, events.y, most=parts, each=PER_PART)
     edges = np.round(spans * events.per_day).astype(np.int64)
     pairs = near_pairs(events.x, events.y, ends, manhattan=metric == "manhattan")
     observed, permuted = count_pairs(
-        pairs, events.time, edges, permutations=permutations, seed=seed, threads=threads
+        pairs, events.time, edges, permutations=permutations, part=part, seed=seed, threads=threads
     )
     expected = permuted.mean(axis=0)
     low, high = ratio_interval(pairs, events.x, events.y, events.time, edges, observed, expected, level=level)
@@ -321,6 +338,7 @@ def near_repeat(
         level=level,
         metric=metric,
         elapsed=elapsed,
+        parts=int(part.max(initial=0)) + 1,
         seed=seed,
     )
 

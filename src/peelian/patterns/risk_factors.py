@@ -171,7 +171,7 @@ def risk_factors(
     within: Sequence[float] = WITHIN,
     mix: float = 0.5,
     most: int = 6,
-    least_chosen: float = 0.5,
+    least_chosen: float = 0.8,
     folds: int = 5,
     samples: int = 50,
     level: float = 0.05,
