@@ -40,9 +40,8 @@ MOST = 10
 """Places that are told of one category."""
 LOOKS = 52
 """Past weeks on which the search for clusters is tried."""
-CLEARLY = 1.5
-"""Times as often as by chance that reports must follow at least, by the interval, for a place to be told of."""
-"""Past weeks on which the search for clusters is tried."""
+PARTS = 64
+"""Parts of the area within which times are shuffled: that one of them rises and another falls is no near repeat."""
 CLEARLY = 1.5
 """Times as often as by chance that reports must follow at least, by the interval, for a place to be told of."""
 FEW_DAYS = 0.5
@@ -78,7 +77,7 @@ def repeats(
     """
     year = incidents.where(start=end - YEAR, end=end)
     try:
-        table = near_repeat(year, seed=seed)
+        table = near_repeat(year, parts=PARTS, seed=seed)
         found = elevated(table, year, at=end, least_ratio=CLEARLY)
     except PeelianError as error:
         told = {"sentence": f"Not looked at: {error.message}.", "raised": 0, "new": 0, "single": 0}
