@@ -107,6 +107,16 @@ def test_with_few_reports_the_underlying_rates_are_found_where_the_plain_gini_is
     assert np.mean(plain) > truth + 0.2
 
 
+def test_a_model_that_does_not_fit_is_not_quoted():
+    """Half of the cells are a lake, and the others are all alike busy: no gamma distribution."""
+    y = np.random.default_rng(8).poisson(np.repeat([0.0, 30.0], 500))
+    found = concentration(y, replicates=99)
+    assert not found.fits
+    assert "a model" not in found.sentence()
+    assert any("doesn't fit" in text for text in found.limits)
+    assert found.to_dict()["gamma_fits"] is False
+
+
 def test_chance_alone_is_told_as_chance():
     rng = np.random.default_rng(6)
     p = [concentration(rng.poisson(2, 400), replicates=39, seed=k).p for k in range(40)]
@@ -133,6 +143,8 @@ def test_the_sentence_says_how_few_cells_and_what_chance_gives():
     found = concentration(rng.poisson(rng.gamma(0.3, 10, 500)))
     assert f"{found.needed[1]:,} of 500 cells" in found.sentence()
     assert "dealt out by chance" in found.sentence()
+    assert found.fits
+    assert "a model that takes chance out" in found.sentence()
     sparse = concentration(rng.poisson(0.1, 500))
     assert any("fewer reports" in text for text in sparse.limits)
     again = concentration(rng.poisson(0.1, 500), seed=1)

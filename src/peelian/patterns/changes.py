@@ -124,9 +124,12 @@ class ChangePoints(Pattern):
 
     def sentence(self) -> str:
         """What was found and how sure that is."""
-        over = f"{self.counts.sum():,} reported incidents in {len(self.periods)} periods of {self.periods.frequency}"
+        frequency, n = self.periods.frequency, len(self.periods)
+        unit = {"d": "days", "w": "weeks", "mo": "months"}[frequency.unit]
+        span = f"{n} {unit}" if frequency.n == 1 else f"{n} periods of {frequency.n} {unit}"
+        over = f"{self.counts.sum():,} reported incidents in {span}"
         if not self.counts.any():
-            return f"There is no report in {len(self.periods)} periods: there was nothing to look at."
+            return f"There is no report in {span}: there was nothing to look at."
         if not self.changes:
             return f"Of {over} no change of level can be told from chance (p = {self.p:.2f})."
         last = self.changes[-1]

@@ -34,9 +34,10 @@ INDEPENDENT = (
     "Intervals take the cells as independent of each other; neighbouring cells are alike, so the truth is less sure "
     "than they say."
 )
-GAMMA = (
-    "The underlying rates are taken to be gamma distributed. Where the busiest cells stand out more or less than that, "
-    "what the model gives is off, in either direction."
+GAMMA = "The underlying rates are taken to be gamma distributed, which the counts don't speak against."
+MISFIT = (
+    "The model of the underlying rates (gamma distributed) doesn't fit these counts: what it gives is off, in either "
+    "direction."
 )
 
 
@@ -80,6 +81,8 @@ class Concentration(Pattern):
         Of a Gini coefficient as high as this by chance alone; NaN when there are no reports.
     shape : float
         Of the gamma distribution of the underlying rates; infinite when counts vary no more than chance makes them.
+    fits : bool
+        Whether counts drawn from the model are about as concentrated as those seen.
     level : float
         Of the intervals.
     replicates, seed : int
@@ -91,6 +94,7 @@ class Concentration(Pattern):
     measures: tuple[Measure, ...]
     p: float
     shape: float
+    fits: bool
     level: float
     replicates: int
     seed: int
@@ -129,6 +133,8 @@ class Concentration(Pattern):
         )
         if np.isinf(self.shape):
             return f"{said} The cells differ no more than chance makes them."
+        if not self.fits:
+            return said
         rates = self.measure(f"rates_{share:g}")
         return (
             f"{said} By a model that takes chance out, {rates.value:.1%} of the cells ({rates.low:.1%} to "
@@ -141,7 +147,7 @@ class Concentration(Pattern):
         said = [
             "Cells are counted, not the residents, visitors or buildings in them: a park counts as a place.",
             INDEPENDENT,
-            GAMMA,
+            GAMMA if self.fits else MISFIT,
             "Which cells hold the reports may change from year to year; this looks at one stretch of time.",
         ]
         total = int(self.counts.sum())
@@ -165,6 +171,7 @@ class Concentration(Pattern):
             ],
             "p": None if np.isnan(self.p) else self.p,
             "gamma_shape": self.shape if np.isfinite(self.shape) else None,
+            "gamma_fits": self.fits,
             "level": self.level,
             "replicates": self.replicates,
             "seed": self.seed,
@@ -268,9 +275,8 @@ def concentration(
     weight = _weights(area, y.size)
     needed = np.array([cells_holding(y, s) for s in shares], dtype=np.int64)
     if not y.any():
-        return Concentration(
-            y, tuple(shares), needed, (), float("nan"), float("inf"), level, replicates, seed
-        )
+        none = (float("nan"), float("inf"), True, level, replicates, seed)
+        return Concentration(y, tuple(shares), needed, (), *none)
     rng = np.random.default_rng(seed)
     values, times = np.unique(y, return_counts=True)
     seen = _all(values, times[None, :], shares)
@@ -283,7 +289,27 @@ def concentration(
     )
     p = monte_carlo_p(at_least, replicates).item()
     shape = float(seen["shape"][0])
-    return Concentration(y, tuple(shares), needed, measures, p, shape, level, replicates, seed)
+    fits = _fits(rng, y, shape, needed / y.size, shares)
+    return Concentration(y, tuple(shares), needed, measures, p, shape, fits, level, replicates, seed)
+
+
+def _fits(
+    rng: np.random.Generator, y: Ints, shape: float, held: Floats, shares: Sequence[float], draws: int = 199
+) -> bool:
+    """Whether the model's own counts have the share of cells that hold each share of reports within their range."""
+    if np.isinf(shape):
+        return True
+    rows = []
+    for _ in range(draws):
+        made = rng.poisson(rng.gamma(shape, y.mean() / shape, y.size))
+        values, times = np.unique(made, return_counts=True)
+        if made.any():
+            rows.append(
+                [float(_needed(values.astype(float), times[None, :].astype(float), s)[0]) for s in shares]
+            )
+    # The range of some 200 draws: one in a hundred by chance.
+    drawn = np.array(rows).reshape(-1, len(shares)) / y.size
+    return bool(len(drawn) and np.all((held >= drawn.min(axis=0)) & (held <= drawn.max(axis=0))))
 
 
 def _checked(counts: npt.ArrayLike) -> Ints:

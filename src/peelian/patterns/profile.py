@@ -151,8 +151,10 @@ class TimeProfile(Pattern):
             none = f"No {UNITS[self.by]} has more than its even share {over}"
             return f"{none}, {sure}: a rhythm can't be told from chance."
         top = int(np.argmax(np.where(above, self.ratio, -1)))
+        one = above.sum() == 1
+        have, hold = ("has more than its", "it holds") if one else ("have more than their", "they hold")
         return (
-            f"{above.sum():,} of {n} {what} have more than their even share {over}, {sure}; they hold "
+            f"{above.sum():,} of {n} {what} {have} even share {over}, {sure}; {hold} "
             f"{self.reports[above].sum() / total:.0%}. The highest is {self.names[top]} with {self.ratio[top]:.1f} "
             f"times ({self.low[top]:.1f} to {self.high[top]:.1f}) its even share."
         )
