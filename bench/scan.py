@@ -114,7 +114,8 @@ def main() -> None:
     error = float(np.abs(peer / maxima[:SAMPLE] - 1).max())
     print(
         f"straightforward in Numba, {numba.get_num_threads()} threads: {whole:.0f} s for all (from {SAMPLE} "
-        f"replicates, without drawing them); ratio peer / ours {whole / seconds:.0f}; largest difference of a score {error:.0e}"
+        f"replicates, without drawing them); ratio peer / ours {whole / seconds:.0f}; "
+        f"largest difference of a score {error:.0e}"
     )
     cylinders = Cylinders(windows, latest_first(expected))
     best = cylinders.best(latest_first(sample[0])).score
