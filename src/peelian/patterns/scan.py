@@ -29,6 +29,10 @@ TRIED = 128
 WIDEST = 30.0
 """Greatest scatter that is tried."""
 
+STEPS = 4
+CLOSE = 0.02
+"""Trials of a scatter at most, and the relative change by which it is found."""
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -226,14 +230,20 @@ def matched_scatter(look: Look, tops: Floats, *, seed: int) -> float:
     that what was real in the past does little to hide what is real now.
     """
     wanted = float(np.median(tops))
-    low, high = 1.0, WIDEST
 
-    def reached(scatter: float) -> bool:
-        return float(np.median(look.maxima(TRIED, scatter=scatter, seed=seed + 1))) >= wanted
+    def reached(scatter: float) -> float:
+        return float(np.median(look.maxima(TRIED, scatter=scatter, seed=seed + 1)))
 
-    if reached(low):
-        return low
-    for _ in range(6):
-        middle = float(np.sqrt(low * high))
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return float(np.sqrt(low * high))
+    scatter, height = 1.0, reached(1.0)
+    if wanted <= height or height <= 0:
+        return 1.0
+    # The highest score grows about as the scatter does: from there, a straight line of logarithms.
+    power = 1.0
+    for _ in range(STEPS):
+        before, lower = scatter, height
+        scatter = float(np.clip(before * (wanted / lower) ** (1 / power), 1.0, WIDEST))
+        if abs(scatter / before - 1) < CLOSE:
+            break
+        height = reached(scatter)
+        power = float(np.clip(np.log(height / lower) / np.log(scatter / before), 0.5, 2.0))
+    return scatter
