@@ -38,6 +38,8 @@ LEAST_SERIES = 3
 """Reports of a chain, at least: two are a near repeat."""
 MOST = 10
 """Places that are told of one category."""
+LATEST = 6
+"""Weeks of a cluster at most: what lasts longer is no news, and `peelian patterns emerging` has it."""
 LOOKS = 52
 """Past weeks on which the search for clusters is tried."""
 PARTS = 64
@@ -129,18 +131,12 @@ def clusters(
 ) -> dict[str, Any]:
     """Emerging clusters as of `end`; new are those that share no cell with a signal of the week before."""
     try:
-        found = emerging(incidents, grid, until=end, windows=windows, looks=LOOKS, seed=seed)
+        found = emerging(incidents, grid, until=end, weeks=LATEST, windows=windows, looks=LOOKS, seed=seed)
         signals = found.signals
         before: set[str] = set()
         if signals:
-            earlier = emerging(
-                incidents.where(end=end - WEEK),
-                grid,
-                until=end - WEEK,
-                windows=windows,
-                looks=LOOKS,
-                seed=seed,
-            )
+            past, last = incidents.where(end=end - WEEK), end - WEEK
+            earlier = emerging(past, grid, until=last, weeks=LATEST, windows=windows, looks=LOOKS, seed=seed)
             before = {cell for one in earlier.signals for cell in one.cells}
     except PeelianError as error:
         return {"sentence": f"Not looked at: {error.message}.", "signals": []}
