@@ -96,7 +96,6 @@ class Signals(Pattern):
         Greatest false-discovery rate of a signal.
     alarms : float
         Most alarms a year of a signal, in this data's own past.
-    period_days : float
     reports : int
         In the latest period, at all places.
     real_a_year, shuffled_a_year : float or None
@@ -110,7 +109,6 @@ class Signals(Pattern):
     settings: dict[str, Any]
     level: float
     alarms: float
-    period_days: float
     reports: int
     real_a_year: float | None
     shuffled_a_year: float | None

@@ -171,7 +171,7 @@ def watch(
         "seed": seed, "until": str(periods.end), "period": str(periods.frequency), "periods": len(periods),
     }  # fmt: skip
     if not matrix.nnz:
-        return Signals((), len(names), settings, level, alarms, periods.frequency.days, 0, None, None)
+        return Signals((), len(names), settings, level, alarms, 0, None, None)
     detector = _Detector(method, alpha, fewest)
     dense = np.asarray(matrix.todense(), dtype=np.float64)
     starts, last = periods.edges[:-1], len(periods) - 1
@@ -185,7 +185,7 @@ def watch(
     false = None if chance is None else _rate(chance, level, days)
     notes = _notes(method, look.bounds, starts, last)
     held = int(dense[:, last].sum())
-    return Signals(told, len(names), settings, level, alarms, days, held, real, false, notes)
+    return Signals(told, len(names), settings, level, alarms, held, real, false, notes)
 
 
 def _series(
