@@ -103,13 +103,21 @@ def test_both_locks_agree() -> None:
 
 def test_every_dependency_has_its_reason_and_licence() -> None:
     page = (ROOT / "docs/explanation/dependencies.md").read_text(encoding="utf-8")
-    to_run, _, to_develop = page.partition("## To develop")
+    to_run, _, rest = page.partition("## Where asked for")
+    asked_for, _, to_develop = rest.partition("## To develop")
     groups = [group for group in settings()["dependency-groups"] if group != "dev"]
     rows = re.compile(r"^\| ([a-z0-9-]+) \| \S.+ \| \S.+ \|$", re.MULTILINE)
     runs = [name for name in rows.findall(to_run) if name != "package"]
     develops = [name for name in rows.findall(to_develop) if name != "package"]
+    optional = {
+        name: extra
+        for extra, listed in settings()["project"]["optional-dependencies"].items()
+        for name in (Requirement(one).name for one in listed)
+    }
+    extras = re.findall(r"^\| ([a-z0-9-]+) \| `([a-z]+)` \| \S.+ \| \S.+ \|$", asked_for, re.MULTILINE)
     assert runs == sorted(needed())
-    assert develops == sorted(set(needed(*groups)) - set(needed()))
+    assert extras == sorted(optional.items())
+    assert develops == sorted(set(needed(*groups)) - set(needed()) - set(optional))
 
 
 def test_version_is_written_once() -> None:
