@@ -26,7 +26,7 @@ ORDER = (
     ["audits"],
     ["response"],
     ["trials"],
-    ["methods"],
+    ["methods", "patterns"],
     ["places"],
     ["records"],
     ["units", "demo_data"],
