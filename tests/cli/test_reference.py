@@ -92,6 +92,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "restore",
         "week",
         "patterns hot",
+        "patterns repeats",
         "patterns confirm",
         "patterns reject",
         "patterns answers",

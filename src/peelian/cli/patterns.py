@@ -10,6 +10,7 @@ import typer
 from peelian.cli import judging
 from peelian.cli.options import As, AsJson, Category, Where
 from peelian.cli.report import Bar, show
+from peelian.errors import UsageError
 from peelian.units import parse_length
 
 __all__ = ["app"]
@@ -79,3 +80,75 @@ def hot(
         for row in done.result["places"][:10]
     ]
     show(done.to_dict(), told(done.result, opened.page(done.run, "hot.html"), rows=rows), as_json=as_json)
+
+
+def read_bands(text: str, *, option: str) -> list[float]:
+    """The upper ends of bands, as numbers with commas between.
+
+    Raises
+    ------
+    UsageError
+        A part is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        msg = f"{text!r} was given in {option}; expected numbers with commas between"
+        raise UsageError(
+            msg, hint=f"{option} 7,14" if option == "--days" else f"{option} 0,100,200"
+        ) from None
+
+
+@app.command()
+def repeats(
+    category: Category,
+    workspace: Where = HERE,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: 52 weeks before the end).")
+    ] = None,
+    last: To = None,
+    at: Annotated[
+        str | None, typer.Option(help="Day for which raised places are asked (default: the end).")
+    ] = None,
+    distances: Annotated[
+        str, typer.Option(help="Upper ends of the bands of distance in metres; 0 first is the same place.")
+    ] = "0,100,200,400",
+    days: Annotated[str, typer.Option(help="Upper ends of the bands of time in days.")] = "7,14,21,28",
+    permutations: Annotated[
+        int, typer.Option(help="How often times are shuffled.", min=19, max=1_000_000)
+    ] = 999,
+    level: Level = 0.05,
+    least_ratio: Annotated[
+        float, typer.Option(help="Times as often as by chance that reports must follow to raise a place.")
+    ] = 1.5,
+    weeks: Annotated[
+        int, typer.Option(help="Last weeks on which raised places are tried against counting.", min=8)
+    ] = 26,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find near and exact repeats, which places they raise, and whether that is worth more than counting."""
+    from peelian.workspace.repeats import repeats as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            first=first,
+            last=last,
+            at=at,
+            distances=read_bands(distances, option="--distances"),
+            days=read_bands(days, option="--days"),
+            permutations=permutations,
+            level=level,
+            least_ratio=least_ratio,
+            weeks=weeks,
+        )
+    rows = [
+        f"{row['place']:>3}  {row['where']}: {row['sources']} recent reports, until {row['expires']}"
+        for row in done.result["zones"]["places"]
+        if row["sources"] > 1
+    ]
+    show(done.to_dict(), told(done.result, opened.page(done.run, "repeats.html"), rows=rows), as_json=as_json)

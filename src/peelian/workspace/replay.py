@@ -24,6 +24,7 @@ from peelian.workspace.import_ import import_records
 from peelian.workspace.plan import plan
 from peelian.workspace.publish import publish
 from peelian.workspace.quality import quality
+from peelian.workspace.repeats import repeats
 from peelian.workspace.shadow import records_before, shadow
 from peelian.workspace.trial import trial
 from peelian.workspace.week import week
@@ -38,6 +39,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "forecast": forecast,
     "drift": drift,
     "hot": hot,
+    "repeats": repeats,
     "week": week,
     "plan": plan,
     "audit": audit,
