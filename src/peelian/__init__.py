@@ -43,6 +43,24 @@ if TYPE_CHECKING:
         Stack,
         Surface,
     )
+    from peelian.patterns.aoristic import aoristic
+    from peelian.patterns.chance_links import nearer_than_chance
+    from peelian.patterns.changes import change_points
+    from peelian.patterns.concentration import concentration
+    from peelian.patterns.duplicates import find_duplicates
+    from peelian.patterns.elevated import elevated
+    from peelian.patterns.emerging import emerging
+    from peelian.patterns.exact_repeats import exact_repeats
+    from peelian.patterns.lags import lags
+    from peelian.patterns.links import link_incidents
+    from peelian.patterns.local_g import hot_cells
+    from peelian.patterns.local_moran import local_moran
+    from peelian.patterns.near_repeat import near_repeat
+    from peelian.patterns.profile import time_profile
+    from peelian.patterns.risk_factors import risk_factors
+    from peelian.patterns.same_week import same_week
+    from peelian.patterns.seasonality import seasonality
+    from peelian.patterns.surveillance import watch
     from peelian.places import (
         Areas,
         Counts,
@@ -96,13 +114,31 @@ _HOMES: dict[str, str] = {
     "UsageError": "peelian.errors",
     "Verdict": "peelian.trials",
     "Workspace": "peelian.workspace",
+    "aoristic": "peelian.patterns.aoristic",
+    "change_points": "peelian.patterns.changes",
+    "concentration": "peelian.patterns.concentration",
     "count_incidents": "peelian.places",
+    "elevated": "peelian.patterns.elevated",
+    "emerging": "peelian.patterns.emerging",
+    "exact_repeats": "peelian.patterns.exact_repeats",
     "exposure_audit": "peelian.audits",
+    "find_duplicates": "peelian.patterns.duplicates",
+    "hot_cells": "peelian.patterns.local_g",
+    "lags": "peelian.patterns.lags",
+    "link_incidents": "peelian.patterns.links",
+    "local_moran": "peelian.patterns.local_moran",
     "make_plan": "peelian.response",
+    "near_repeat": "peelian.patterns.near_repeat",
+    "nearer_than_chance": "peelian.patterns.chance_links",
     "population_by_cell": "peelian.places",
     "read_incidents": "peelian.records",
+    "risk_factors": "peelian.patterns.risk_factors",
     "run_trial": "peelian.trials",
+    "same_week": "peelian.patterns.same_week",
+    "seasonality": "peelian.patterns.seasonality",
     "study_grid": "peelian.places",
+    "time_profile": "peelian.patterns.profile",
+    "watch": "peelian.patterns.surveillance",
 }
 """Public name -> module that defines it. A room adds its types here, in ``__all__`` and above."""
 
@@ -145,13 +181,31 @@ __all__ = [
     "Verdict",
     "Workspace",
     "__version__",
+    "aoristic",
+    "change_points",
+    "concentration",
     "count_incidents",
+    "elevated",
+    "emerging",
+    "exact_repeats",
     "exposure_audit",
+    "find_duplicates",
+    "hot_cells",
+    "lags",
+    "link_incidents",
+    "local_moran",
     "make_plan",
+    "near_repeat",
+    "nearer_than_chance",
     "population_by_cell",
     "read_incidents",
+    "risk_factors",
     "run_trial",
+    "same_week",
+    "seasonality",
     "study_grid",
+    "time_profile",
+    "watch",
 ]
 
 
