@@ -10,7 +10,7 @@ import pytest
 
 from peelian.errors import NotEnoughDataError, RefusedError, UsageError
 from peelian.workspace import Workspace
-from peelian.workspace.chosen import choose, study_cells
+from peelian.workspace.chosen import choose, coarse_cells, study_cells
 from peelian.workspace.hot import hot
 from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.replay import replay
@@ -86,3 +86,11 @@ def test_who_may_not_look_for_patterns(acting: Opener, role: str) -> None:
 def test_a_finding_is_plain_data(acting: Opener, tmp_path: Path) -> None:
     done = hot(acting(), "burglary", first="2016-06-01", last="2016-07-01", permutations=99)
     assert json.loads(json.dumps(done.to_dict(), allow_nan=False))["run"] == done.run
+
+
+def test_cells_are_doubled_until_there_are_few_enough(acting: Opener) -> None:
+    own = study_cells(acting())[0]
+    assert coarse_cells(acting()).cell == own.cell
+    few = coarse_cells(acting(), most=400)
+    assert len(few) <= 400
+    assert few.cell in (2 * own.cell, 4 * own.cell)

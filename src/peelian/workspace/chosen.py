@@ -17,7 +17,10 @@ from peelian.workspace.history import covered, study_grid_of, training_incidents
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["Chosen", "choose", "keep", "study_cells"]
+__all__ = ["CELLS", "Chosen", "choose", "coarse_cells", "keep", "study_cells"]
+
+CELLS = 4000
+"""Cells in which clusters are looked for, at most: a cluster is made of many, so that coarser ones do."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,14 @@ def study_cells(workspace: Workspace, cell: float | None = None) -> tuple[Grid, 
         return grid, None
     names = [str(name) for name in workspace.areas.frame["name"]]
     return grid, [names[i] if i >= 0 else "" for i in workspace.areas.of_cells(grid).tolist()]
+
+
+def coarse_cells(workspace: Workspace, *, most: int = CELLS) -> Grid:
+    """The workspace's grid, with its cells doubled until there are few enough."""
+    cell = workspace.config.place.cell
+    while len(grid := study_grid_of(workspace, cell)) > most:
+        cell *= 2
+    return grid
 
 
 def keep(

@@ -10,11 +10,10 @@ import numpy as np
 from peelian.errors import NotEnoughDataError
 from peelian.patterns.same_week import WeekChanges, same_week
 from peelian.patterns.windows import grid_windows
-from peelian.places import Grid
 from peelian.places.periods import as_day
 from peelian.records import Incidents
 from peelian.workspace.calls import recorded
-from peelian.workspace.chosen import choose, keep, study_cells
+from peelian.workspace.chosen import choose, coarse_cells, keep
 from peelian.workspace.history import CATCH_ALL
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.week_parts import MOST, clusters, data_problems, not_come, repeats, series, weekly
@@ -26,8 +25,6 @@ CATEGORIES = 8
 """Of those that residents report, the most frequent ones, unless some are named."""
 FEWEST = 52
 """Reports a year without which a category is not looked at by itself."""
-CELLS = 4000
-"""Cells in which clusters are looked for, at most: a cluster is made of many, so that coarser ones do."""
 LABEL = "looking at the week"
 
 LIMITS = (
@@ -66,7 +63,7 @@ def week(
         seed, areas = workspace.config.forecast.seed, workspace.areas
         changes = _changes(looked, end)
         by_area = _by_area(workspace, looked, end)
-        grid = _coarse(workspace)
+        grid = coarse_cells(workspace)
         windows = grid_windows(grid)
         parts: dict[str, list[dict[str, Any]]] = {"repeats": [], "clusters": [], "series": []}
         zones = {}
@@ -182,16 +179,6 @@ def _by_area(workspace: Workspace, looked: dict[str, Incidents], end: np.datetim
     told = found.to_dict()
     told["rows"] = [row for i, row in enumerate(told["rows"]) if i < MOST or row["q"] <= 1 - found.level]
     return {**told, "looked_at": len(labels), "sentence": found.sentence()}
-
-
-def _coarse(workspace: Workspace) -> Grid:
-    """The workspace's grid, with its cells doubled until there are few enough."""
-    cell = workspace.config.place.cell
-    while True:
-        grid, _ = study_cells(workspace, cell)
-        if len(grid) <= CELLS:
-            return grid
-        cell *= 2
 
 
 def _sentence(result: dict[str, Any]) -> str:
