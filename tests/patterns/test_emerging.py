@@ -102,6 +102,15 @@ def test_where_nothing_emerges_nothing_is_a_signal() -> None:
     assert quiet.sentence().startswith("No cluster stands out from chance")
 
 
+def test_what_chance_does_not_reach_but_the_past_did_is_no_signal_and_says_so(found: Clusters) -> None:
+    often = replace(found, found=(replace(found.found[0], alarms_a_year=9.5),))
+    assert often.found[0].p <= often.level
+    assert often.signals == ()
+    said = often.sentence()
+    assert said.startswith("No cluster stands out from this data's own past (at most 4 alarms a year)")
+    assert "9.5 looks a year" in said
+
+
 def test_by_permutation() -> None:
     found = emerging(
         reports(planted=40), GRID, until=END, weeks=8, nearest=40, replicates=199, method="permutation"

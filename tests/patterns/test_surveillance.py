@@ -15,7 +15,7 @@ from peelian.patterns.base import Pattern, false_discovery
 from peelian.patterns.ears import ears
 from peelian.patterns.farrington import farrington
 from peelian.patterns.signals import Signals
-from peelian.patterns.surveillance import METHODS, watch
+from peelian.patterns.surveillance import METHODS, bounds_before, series_by_place, watch
 from peelian.places import Areas, Counts, Grid, Periods
 from peelian.records import Incidents
 
@@ -223,3 +223,37 @@ def test_plot(risen: Incidents) -> None:
     found: Signals = watch(risen, areas(), until=END, looks=2)
     assert str(END) in found.plot().get_title()
     assert "<table" in found._repr_html_()
+
+
+def test_bounds_before_are_those_that_the_watch_alarms_by(risen: Incidents) -> None:
+    matrix, periods, names, members = series_by_place(risen, areas(), until=END, period="1w")
+    assert members is not None
+    assert members["place"].value_counts()[RISEN] == matrix.toarray()[RISEN].sum()
+    for method in METHODS[:-1]:
+        row = matrix.toarray()[RISEN : RISEN + 1]
+        expected, upper = bounds_before(row, periods.edges[:-1], method=method, last=5)
+        first = watch(risen, areas(), until=END, method=method, looks=0).found[0]
+        assert names[RISEN] == first.place
+        assert expected.shape == (1, 5)
+        assert expected[0, -1] == pytest.approx(first.expected)
+        assert upper[0, -1] == pytest.approx(first.upper)
+        earlier = watch(risen, areas(), until=END - 7, method=method, looks=0).frame.set_index("place")
+        if names[RISEN] in earlier.index:
+            assert upper[0, -2] == pytest.approx(earlier.loc[names[RISEN], "upper"])
+
+
+def test_where_the_past_is_too_short_there_is_no_bound() -> None:
+    starts = START + 7 * np.arange(12)
+    expected, upper = bounds_before(np.ones((3, 12)), starts, method="ears_c2", last=26)
+    assert np.isfinite(expected).sum(axis=1).tolist() == [3, 3, 3]
+    assert np.isfinite(expected[:, -3:]).all()
+    assert np.isnan(upper[:, :-3]).all()
+    with pytest.raises(UsageError, match="cusum"):
+        bounds_before(np.ones((3, 12)), starts, method="cusum")
+
+
+def test_how_many_chance_has_is_a_plain_number() -> None:
+    settings = {"method": "ears_c2", "alpha": 0.01}
+    many = Signals((), 2965, settings, 0.05, 12.0, 10, None, None).sentence()
+    assert "up to 30." in many
+    assert "up to 0.4." in Signals((), 36, settings, 0.05, 12.0, 10, None, None).sentence()

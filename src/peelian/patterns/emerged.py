@@ -166,6 +166,11 @@ class Clusters(Pattern):
         past = "" if first.alarms_a_year is None else f", and {_alarms(first.alarms_a_year)}"
         if not signals:
             none = f"No cluster stands out from chance (p at most {self.level:g})"
+            if first.p <= self.level:
+                # Chance alone would not reach it, but the data's own past did, too often to call it news.
+                none = (
+                    f"No cluster stands out from this data's own past (at most {self.alarms:g} alarms a year)"
+                )
             return f"{none}: the highest is {what}; p = {first.p:.3g}{past}."
         more = "1 emerging cluster" if len(signals) == 1 else f"{len(signals)} emerging clusters"
         return f"{more}: the highest is {what}; p = {first.p:.3g}{past}."

@@ -143,11 +143,12 @@ class Signals(Pattern):
             return f"Nothing was reported in the latest period at the {places} watched: nothing to look at."
         against, signals = TITLES[self.settings["method"]], self.signals
         if not signals:
-            by_chance = self.watched * float(self.settings["alpha"])
+            chance = self.watched * float(self.settings["alpha"])
+            by_chance = f"{chance:,.0f}" if chance >= 10 else f"{chance:.1g}"
             above = f"{len(self.found)} above {'its' if len(self.found) == 1 else 'their'} own bound"
             return (
                 f"None of {places} stands out against {against} (false-discovery rate up to {self.level:.0%}, up to "
-                f"{self.alarms:g} alarms a year in the past); {above}, where chance alone has up to {by_chance:.1g}"
+                f"{self.alarms:g} alarms a year in the past); {above}, where chance alone has up to {by_chance}"
                 f"{self._past()}."
             )
         first = signals[0]

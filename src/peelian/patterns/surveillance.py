@@ -27,7 +27,7 @@ from peelian.places.periods import Day, Periods
 from peelian.records.incidents import Incidents
 from peelian.units import Frequency
 
-__all__ = ["METHODS", "watch"]
+__all__ = ["METHODS", "bounds_before", "series_by_place", "watch"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -165,7 +165,7 @@ def watch(
     if fewest[0] < 0 or fewest[1] < 1 or looks < 0:
         msg = f"fewest={fewest} and looks={looks} were given; expected (5, 4) and 0 or more"
         raise UsageError(msg)
-    matrix, periods, names, members = _series(reports, places, until=until, period=period)
+    matrix, periods, names, members = series_by_place(reports, places, until=until, period=period)
     settings = {
         "method": method, "alpha": alpha, "level": level, "alarms": alarms, "fewest": list(fewest), "looks": looks,
         "seed": seed, "until": str(periods.end), "period": str(periods.frequency), "periods": len(periods),
@@ -188,10 +188,49 @@ def watch(
     return Signals(told, len(names), settings, level, alarms, held, real, false, notes)
 
 
-def _series(
+def bounds_before(
+    series: npt.ArrayLike, starts: npt.ArrayLike, *, method: Method, alpha: float = 0.01, last: int = 26
+) -> tuple[Floats, Floats]:
+    """What a detector expected of each of the latest periods, and the bound above which it alarmed.
+
+    Parameters
+    ----------
+    series : array of float, shape (n, periods)
+    starts : array of date, shape (periods,)
+        First days of the periods.
+    method : {"farrington", "ears_c1", "ears_c2", "ears_c3"}
+        As for `watch`; a CUSUM chart adds up and has no bound of a period.
+    alpha : float
+    last : int
+
+    Returns
+    -------
+    expected, upper : array of float, shape (n, last)
+        NaN where the past was too short.
+    """
+    if method == "cusum" or method not in METHODS:
+        msg = f"bounds of method={method!r} were asked for; expected one of {', '.join(METHODS[:-1])}"
+        raise UsageError(msg)
+    held = np.asarray(series, dtype=np.float64)
+    dates = np.asarray(starts, dtype="datetime64[D]")
+    detector = _Detector(method, alpha, (0, 1))
+    found = np.full((2, len(held), last), np.nan)
+    for i in range(min(last, held.shape[1])):
+        try:
+            bounds = detector.at(held, dates, held.shape[1] - 1 - i).bounds
+        except NotEnoughDataError:
+            break
+        found[:, :, last - 1 - i] = bounds.expected, bounds.upper
+    return found[0], found[1]
+
+
+def series_by_place(
     reports: Incidents | Counts, places: Areas | Grid | None, *, until: Day | None, period: str | Frequency
 ) -> tuple[sparse.csc_array, Periods, list[str], pd.DataFrame | None]:
-    """Counts by place and period, the places' ids, and where each incident was counted."""
+    """Counts by place and period, the places' ids, and where each incident was counted (``id``, ``place``, ``period``).
+
+    Parameters are those of `watch`.
+    """
     if isinstance(places, Areas) and isinstance(reports, Incidents):
         return _by_area(reports, places, until=until, period=period)
     if isinstance(places, Areas):
