@@ -105,7 +105,8 @@ def _changes(changes: Result | None) -> Markup:
     )
     note = (
         f"Expected: what the season and the last {changes['recent']} weeks lead to expect, from {changes['years']} "
-        f"past years. Bold: stands out, at a false-discovery rate of {percent(1 - changes['level'])}."
+        "past years. Range: where the number lies if nothing changed. "
+        f"Bold: stands out, at a false-discovery rate of {percent(1 - changes['level'], digits=0)}."
     )
     table = Table(_COLUMNS, [_row(row, changes["level"]) for row in rows], _KINDS)
     return Markup("{}{}").format(
@@ -117,9 +118,9 @@ _COLUMNS = (
     "What",
     "Reported",
     "Expected",
-    "If nothing changed",
-    "Same week of past years",
-    "To their mean",
+    "Range",
+    "Past years",
+    "Times past mean",
     "Stands out?",
 )
 _KINDS = ("", "n", "n", "n", "n", "n", "")
@@ -197,9 +198,9 @@ def _repeats(
         "Place",
         "Category",
         "Where",
-        "Recent reports",
-        "Times as often as by chance",
-        "Extra reports expected",
+        "Reports",
+        "Times chance",
+        "Extra expected",
         "Until",
     )
     caption = "Places with new repeats, at most ten a category"
@@ -220,10 +221,16 @@ def _repeats_by_category(parts: Sequence[Result]) -> Markup:
         counts = [number(p[name]) for name in ("new", "single", "raised")]
         rows.append([sources.label(p["category"]), *counts, said])
     columns = (
-        "Category", "Places with new repeats", "Raised by one report of the week", "Raised in all",
-        "Times as often as by chance, at the highest",
+        "Category", "New repeats", "Single reports", "Raised in all", "Times chance",
     )  # fmt: skip
-    return Table(columns, rows, ("", "n", "n", "n", "n")).html("Near repeats by category")
+    said = (
+        "New repeats: places where a report of the week lies near another recent one. Single reports: places around "
+        "one report of the week. Times chance: how often reports follow each other there, at the highest."
+    )
+    return Markup("{}{}").format(
+        Table(columns, rows, ("", "n", "n", "n", "n")).html("Near repeats by category, in places"),
+        _said(said),
+    )
 
 
 def _clusters(

@@ -16,7 +16,7 @@ from peelian.workspace.calls import recorded
 from peelian.workspace.chosen import choose, coarse_cells, keep
 from peelian.workspace.history import CATCH_ALL
 from peelian.workspace.outcome import Outcome
-from peelian.workspace.week_parts import MOST, clusters, data_problems, not_come, repeats, series, weekly
+from peelian.workspace.week_parts import clusters, data_problems, not_come, repeats, series, weekly
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["week"]
@@ -26,6 +26,9 @@ CATEGORIES = 8
 FEWEST = 52
 """Reports a year without which a category is not looked at by itself."""
 LABEL = "looking at the week"
+TOGETHER = "all of these together"
+LEAST_AREAS = 5
+"""Numbers of areas that are told though none stands out."""
 
 LIMITS = (
     "What was not reported, or not yet, is in none of this.",
@@ -88,7 +91,7 @@ def week(
             **parts,
             "hypotheses": hypotheses,
             "not_come": not_come(workspace, rows, raised, looked, end),
-            "problems": data_problems(workspace, every, end - 7, end),
+            "problems": data_problems(workspace, every, end - 7, end, changes=rows),
             "cell_m": grid.cell,
             "limits": list(LIMITS),
             "origin": workspace.origin(seed=seed),
@@ -145,8 +148,11 @@ def _changes(looked: dict[str, Incidents], end: np.datetime64) -> WeekChanges | 
     """Each category beside the same week of past years; None where the records don't reach back to one."""
     weeks = min(_weeks(one, end) for one in looked.values())
     matrix = np.array([weekly(one, end, weeks) for one in looked.values()])
+    labels = [*looked]
+    if len(labels) > 1:
+        matrix, labels = np.vstack([matrix, matrix.sum(axis=0)]), [*labels, TOGETHER]
     try:
-        return same_week(matrix, labels=[*looked], end=end)
+        return same_week(matrix, labels=labels, end=end)
     except NotEnoughDataError:
         return None
 
@@ -177,24 +183,23 @@ def _by_area(workspace: Workspace, looked: dict[str, Incidents], end: np.datetim
     except NotEnoughDataError:
         return None
     told = found.to_dict()
-    told["rows"] = [row for i, row in enumerate(told["rows"]) if i < MOST or row["q"] <= 1 - found.level]
+    told["rows"] = [
+        row for i, row in enumerate(told["rows"]) if i < LEAST_AREAS or row["q"] <= 1 - found.level
+    ]
     return {**told, "looked_at": len(labels), "sentence": found.sentence()}
 
 
 def _sentence(result: dict[str, Any]) -> str:
-    changed = (
-        []
-        if result["changes"] is None
-        else [row for row in result["changes"]["rows"] if row["q"] <= 1 - result["changes"]["level"]]
-    )
+    changes = result["changes"]
     new = sum(one["new"] for part in result["clusters"] for one in part["signals"])
     places = sum(part["new"] for part in result["repeats"])
-    compared = (
-        "The records don't reach back to the same week of a past year"
-        if result["changes"] is None
-        else f"{len(changed)} of {len(result['categories'])} categories changed more than chance does"
-    )
+    if changes is None:
+        compared = "The records don't reach back to the same week of a past year"
+    else:
+        changed = sum(row["q"] <= 1 - changes["level"] for row in changes["rows"] if row["what"] != TOGETHER)
+        n = len(result["categories"])
+        compared = f"{changed or 'None'} of {n} {'category' if n == 1 else 'categories'} changed more than chance does"
     return (
-        f"{compared}; {places} places have new repeats, and {new} new "
-        f"{'cluster' if new == 1 else 'clusters'} emerged."
+        f"{compared}; {places or 'no'} {'place has' if places == 1 else 'places have'} new repeats, and {new or 'no'} "
+        f"new {'cluster' if new == 1 else 'clusters'} emerged."
     )

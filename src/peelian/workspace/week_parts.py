@@ -232,7 +232,7 @@ def not_come(
     """What was expected of the week and did not come: numbers, forecasts, and zones that were raised a week ago."""
     rows: list[dict[str, Any]] = [
         {
-            "what": f"{row['what']}: fewer reports than the season and the last half-year lead to expect",
+            "what": f"{row['what'].replace('_', ' ')}: fewer reports than the season and the last half-year lead to expect",
             "expected": row["expected"],
             "low": row["low"],
             "high": row["high"],
@@ -258,7 +258,10 @@ def _forecast(
             n = len(incidents.where(start=end - WEEK, end=end))
             if n >= made["low"]:
                 return []
-            told = {"what": f"{category}: fewer reports than {row['id']} forecast", "reported": n}
+            told = {
+                "what": f"{category.replace('_', ' ')}: fewer reports than {row['id']} forecast",
+                "reported": n,
+            }
             return [{**told, "expected": made["expected"], "low": made["low"], "high": made["high"]}]
     return []
 
@@ -282,7 +285,7 @@ def _raised_before(
     inside = int(near.any(axis=1).sum())
     return {
         "what": (
-            f"{category}: of {len(then.zones):,} places that near repeats had raised as the week began, "
+            f"{category.replace('_', ' ')}: of {len(then.zones):,} places that near repeats had raised as the week began, "
             f"{len(then.zones) - seen:,} saw no further report; {inside:,} of {len(week):,} reports of the week lie "
             "within the others"
         ),
@@ -294,7 +297,12 @@ def _raised_before(
 
 
 def data_problems(
-    workspace: Workspace, every: Incidents, start: np.datetime64, end: np.datetime64
+    workspace: Workspace,
+    every: Incidents,
+    start: np.datetime64,
+    end: np.datetime64,
+    *,
+    changes: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """What is known to be wrong or odd with the records that the week is read from, in sentences."""
     said: list[str] = []
@@ -309,6 +317,10 @@ def data_problems(
     past = every.where(start=end - 13 * WEEK, end=end)
     said += _silent(every, end)
     said += _thin_days(past, start, end)
+    if len(changes) > 2 and all(row["reported"] < row["expected"] for row in changes):
+        said.append(
+            "Every category has fewer reports than expected: reports of the week may still be coming in."
+        )
     delay = reporting_gap(every.where(start=end - YEAR, end=end), "1w")
     said.append(str(delay.text))
     reports = [ImportReport(**workspace.result(row["id"])) for row in imports]
