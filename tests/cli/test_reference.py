@@ -91,6 +91,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "backup",
         "restore",
         "week",
+        "patterns time",
         "patterns hot",
         "patterns repeats",
         "patterns confirm",

@@ -19,7 +19,7 @@ from peelian.publish import (
     interval_table,
     line_chart,
 )
-from peelian.publish.charts import _ratio_ticks, _ticks, column_chart
+from peelian.publish.charts import _ratio_ticks, column_chart, round_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -134,7 +134,7 @@ def test_any_label_and_number_gives_one_well_formed_picture(rows, ratio):
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
 def test_ticks_hold_the_numbers_and_are_few(low, span):
-    ticks = _ticks(low, low + span)
+    ticks = round_ticks(low, low + span)
     near = 1e-8 * (abs(low) + span + 1)
     assert ticks[0] <= low + near
     assert ticks[-1] >= low + span - near
@@ -269,3 +269,14 @@ def test_no_upright_line_runs_through_the_words_above_the_rows():
     lines = [e for e in root.iter(f"{SVG}line") if "stroke-dasharray" in e.attrib]
     assert len(lines) == 2
     assert all(min(float(e.attrib["y1"]), float(e.attrib["y2"])) > max(names) for e in lines)
+
+
+def test_a_long_number_at_the_left_end_keeps_its_minus() -> None:
+    drawn = interval_chart([Bar("one", 0.018, -0.004, 0.003)], title="t", desc="d", unit="u", reference=0.0)
+    said = {
+        str(e.text): float(e.attrib["x"])
+        for e in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+        if e.attrib.get("text-anchor") == "middle"
+    }
+    ((label, x),) = [(label, x) for label, x in said.items() if label.startswith("\N{MINUS SIGN}")]
+    assert x >= 3 * len(label), "half of a text of 12 pixels"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -80,6 +80,64 @@ def hot(
         for row in done.result["places"][:10]
     ]
     show(done.to_dict(), told(done.result, opened.page(done.run, "hot.html"), rows=rows), as_json=as_json)
+
+
+@app.command()
+def time(
+    category: Category,
+    workspace: Where = HERE,
+    first: From = None,
+    last: To = None,
+    hours: Annotated[
+        bool,
+        typer.Option(
+            "--hours/--no-hours",
+            help="Look at hours (records that know only the day or the month have none: --no-hours).",
+        ),
+    ] = True,
+    longest: Annotated[
+        float, typer.Option(help="Hours: reports that can have happened in a longer stretch are set apart.")
+    ] = 48.0,
+    coarse: Annotated[
+        Literal["refuse", "leave_out"],
+        typer.Option(
+            help="Where some reports have no time of day: refuse, or leave them out and count them."
+        ),
+    ] = "refuse",
+    period: Annotated[
+        str | None, typer.Option(help="In which changes are looked for (default: 1w, of months 1mo).")
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option(help="How often chance is simulated.", min=19, max=1_000_000)
+    ] = 999,
+    level: Level = 0.05,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find when reports come, by hour, weekday and season, and when their level changed."""
+    from peelian.workspace.time import time as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            first=first,
+            last=last,
+            hours=hours,
+            longest=longest,
+            coarse=coarse,
+            period=period,
+            level=level,
+            replicates=replicates,
+        )
+    found = done.result.get("hour_of_week", {}).get("stretches", [])
+    rows = [
+        f"{row['from']} to {row['to']}: {row['length']} h in a row, {row['share']:.1%} of the reports"
+        for row in found[:5]
+    ]
+    show(done.to_dict(), told(done.result, opened.page(done.run, "time.html"), rows=rows), as_json=as_json)
 
 
 def read_bands(text: str, *, option: str) -> list[float]:

@@ -135,9 +135,10 @@ class Aoristic(Pattern):
     @property
     def limits(self) -> list[str]:
         """What this can't tell."""
+        alike = "Each moment of an interval is taken as alike likely, though most things happen when a place is empty."
         return [
             *self.account.limits(self.longest),
-            "Each moment of an interval is taken as alike likely, though most things happen when a place is empty.",
+            *([alike] if self.account.intervals else []),
             "Intervals take reports as independent of each other: a series of linked ones makes them too narrow.",
         ]
 

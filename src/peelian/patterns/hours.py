@@ -195,8 +195,12 @@ def _check_coarse(incidents: Incidents, fine: npt.NDArray[np.bool_], resolution:
     finer = "the hour" if resolution == "minute" else "the day"
     msg = f"{finer} was asked for, but {n:,} of {len(incidents):,} reports don't tell it ({said})"
     if n == len(incidents):
-        raise ResolutionError(msg, hint="a source with finer times, or the seasons by month")
-    raise ResolutionError(msg, hint="coarse='leave_out' leaves them out and counts them")
+        raise ResolutionError(
+            msg, hint="--no-hours tells the season and changes, or a source with finer times"
+        )
+    raise ResolutionError(
+        msg, hint="--coarse leave_out leaves them out and counts them, --no-hours takes all"
+    )
 
 
 def _changes(zone: str, start: Ints, end: Ints) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 WIDTH, RIGHT, TOP = 520.0, 16.0, 30.0
+DIGIT = 6.8
+"""Width of a character of an axis, at most."""
 MARK = 18.0
 """Height of one more line of text over a chart."""
 PRINTED = 30
@@ -122,7 +124,7 @@ def chart_with_table(drawing: Markup, table: Table, *, caption: str, note: str =
     ).format(caption, drawing, said, table.html(caption), long)
 
 
-def _ticks(low: float, high: float, *, most: int = 6) -> list[float]:
+def round_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     """Round numbers from at or under `low` to at or over `high`."""
     if not high - low > 1e-9 * max(abs(low), abs(high), 1e-6):
         low, high = (low - 1, high + 1) if low else (0.0, 1.0)
@@ -163,7 +165,9 @@ class _Axis:
             x = self.at(tick)
             said = f"{tick:.10g}" if self.ratio else number(tick, digits=digits)
             parts.append(svg.line(x, top, x, bottom, "rule", 0.8))
-            parts.append(svg.text(x, bottom + 17, said, colour="muted", anchor="middle", size=12))
+            # A long number at the left end would lose its minus beyond the edge of the picture.
+            at = max(x, DIGIT / 2 * len(said))
+            parts.append(svg.text(at, bottom + 17, said, colour="muted", anchor="middle", size=12))
         parts.append(
             svg.text(
                 (self.left + self.right) / 2, bottom + 36, unit, colour="muted", anchor="middle", size=12
@@ -210,7 +214,7 @@ def interval_chart(
     if ratio:
         numbers = [v for v in numbers if v > 0]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    ticks = _ratio_ticks(low, high) if ratio else _ticks(low, high)
+    ticks = _ratio_ticks(low, high) if ratio else round_ticks(low, high)
     axis = _Axis(ticks, 12, WIDTH - RIGHT, ratio)
     pitch = 46.0
     top = TOP + (MARK if mark is not None else 0)
@@ -282,7 +286,7 @@ def bar_chart(
     if not rows or any(v < 0 for v in numbers):
         msg = f"{len(rows)} bars with numbers from {min(numbers, default=0)} were given; expected some, none under 0"
         raise UsageError(msg)
-    axis = _Axis(_ticks(0.0, max([*numbers, 0.0 if mark is None else mark[0]])), 12, WIDTH - RIGHT)
+    axis = _Axis(round_ticks(0.0, max([*numbers, 0.0 if mark is None else mark[0]])), 12, WIDTH - RIGHT)
     pitch = 46.0
     top = 10.0 + (MARK if mark is not None else 0)
     bottom = top + pitch * len(rows)
@@ -336,7 +340,7 @@ def column_chart(
     if not columns or any(v < 0 for v in known):
         msg = f"{len(columns)} columns from {min(known, default=0)} were given; expected some, none under 0"
         raise UsageError(msg)
-    ticks = _ticks(0.0, max([*known, reference * 1.2]), most=4)
+    ticks = round_ticks(0.0, max([*known, reference * 1.2]), most=4)
     left, right, top, bottom = 44.0, WIDTH - RIGHT, 28.0, 190.0
 
     def at(value: float) -> float:
@@ -399,7 +403,7 @@ def line_chart(
         raise UsageError(msg)
     known = [float(v) for b in [series.values, *bands] for v in b if math.isfinite(v)]
     known += [] if limit is None else [1.1 * limit[0]]
-    ticks = _ticks(0.0, max([*known, 1.0]), most=4)
+    ticks = round_ticks(0.0, max([*known, 1.0]), most=4)
     left, right, top, bottom = 44.0, WIDTH - RIGHT, 28.0, 200.0
 
     def at(i: int, value: float) -> tuple[float, float]:

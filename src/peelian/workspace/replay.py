@@ -26,6 +26,7 @@ from peelian.workspace.publish import publish
 from peelian.workspace.quality import quality
 from peelian.workspace.repeats import repeats
 from peelian.workspace.shadow import records_before, shadow
+from peelian.workspace.time import time
 from peelian.workspace.trial import trial
 from peelian.workspace.week import week
 from peelian.workspace.workspace import Outcome, Workspace
@@ -39,6 +40,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "forecast": forecast,
     "drift": drift,
     "hot": hot,
+    "time": time,
     "repeats": repeats,
     "week": week,
     "plan": plan,
