@@ -14,7 +14,17 @@ from peelian.records.incidents import Incidents
 from peelian.records.schema import RESOLUTIONS
 from peelian.records.times import transitions
 
-__all__ = ["HOURS", "WEEKDAYS", "Account", "Known", "hour_name", "hour_of_week", "known_times", "spread"]
+__all__ = [
+    "HOURS",
+    "WEEKDAYS",
+    "Account",
+    "Known",
+    "hour_name",
+    "hour_of_week",
+    "known_times",
+    "spread",
+    "stretch_name",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -123,6 +133,21 @@ def hour_name(hour: int) -> str:
     """An hour of the week in words, such as ``"Friday 22:00-23:00"``."""
     day, h = divmod(hour, 24)
     return f"{WEEKDAYS[day]} {h:02d}:00-{h + 1:02d}:00"
+
+
+def stretch_name(first: str, last: str) -> str:
+    """Hours or weekdays that follow each other as one, such as ``"Friday 22:00 to Saturday 02:00"``."""
+    if first == last:
+        return first
+    if "-" not in first:
+        return f"{first} to {last}"
+    begins, ends = first.partition("-")[0], last.rpartition("-")[2]
+    (day, _, hour), (later, _, end) = first.rpartition(" "), last.rpartition(" ")
+    return (
+        f"{begins}-{ends}"
+        if day == later and hour < end
+        else f"{begins} to {later} {ends}".replace("  ", " ")
+    )
 
 
 def known_times(

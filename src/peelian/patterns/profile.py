@@ -18,7 +18,16 @@ import pandas as pd
 
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.patterns.base import Pattern, axes, check_level, check_replicates, false_discovery
-from peelian.patterns.hours import DAY, WEEKDAYS, Account, Coarse, hour_name, known_times, spread
+from peelian.patterns.hours import (
+    DAY,
+    WEEKDAYS,
+    Account,
+    Coarse,
+    hour_name,
+    known_times,
+    spread,
+    stretch_name,
+)
 from peelian.patterns.intervals import weighted_interval
 from peelian.records.incidents import Incidents
 
@@ -109,7 +118,7 @@ class TimeProfile(Pattern):
 
     @property
     def stretches(self) -> pd.DataFrame:
-        """Hours above the flat profile that follow each other, joined: from, to, hours, share; the largest first."""
+        """Hours above the flat profile that follow each other, joined: when, from, to, length, share; largest first."""
         n, above = self.reports.size, self.above
         names = self.names
         rows = []
@@ -119,8 +128,10 @@ class TimeProfile(Pattern):
         for s in starts.tolist() if above.any() else []:
             length = n if above.all() else int(np.argmin(np.roll(above, -s)))
             held = self.reports[(s + np.arange(length)) % n].sum()
-            rows.append((names[s], names[(s + length - 1) % n], length, float(held / self.reports.sum())))
-        found = pd.DataFrame(rows, columns=["from", "to", "length", "share"])
+            first, last = names[s], names[(s + length - 1) % n]
+            share = float(held / self.reports.sum())
+            rows.append((stretch_name(first, last), first, last, length, share))
+        found = pd.DataFrame(rows, columns=["when", "from", "to", "length", "share"])
         return found.sort_values("share", ascending=False, kind="stable", ignore_index=True)
 
     @property

@@ -60,6 +60,8 @@ class Times(Pattern):
         ``"hours"``, ``"weekdays"``, ``"season"`` or ``"changes"``: why it can't be told.
     rounded : float
         Share of the times, of those to the minute, that are at a full hour.
+    month_only : int
+        Reports that know no more than the month.
     """
 
     incidents: int
@@ -71,6 +73,7 @@ class Times(Pattern):
     changes: ChangePoints | None
     untold: dict[str, str]
     rounded: float
+    month_only: int
 
     @cached_property
     def parts(self) -> dict[str, Pattern]:
@@ -120,11 +123,16 @@ class Times(Pattern):
             found["periods"] = pd.DataFrame({**counted, "fitted": c.mean, "season": c.season})
         return found
 
+    @property
+    def sentences(self) -> list[str]:
+        """What was found and how sure that is: of the week, of the year, and of the level."""
+        if not self.incidents:
+            return ["There is no report: there was nothing to look at."]
+        return [self._in_the_week(), self._in_the_year(), self._level()]
+
     def sentence(self) -> str:
         """What was found and how sure that is, in a sentence for each question."""
-        if not self.incidents:
-            return "There is no report: there was nothing to look at."
-        return " ".join([self._in_the_week(), self._in_the_year(), self._level()])
+        return " ".join(self.sentences)
 
     def _in_the_week(self) -> str:
         if self.hour_of_week is not None:
@@ -165,14 +173,25 @@ class Times(Pattern):
         return f"The level shows {many} {last.date} (between {last.low} and {last.high}), {size}."
 
     @property
-    def limits(self) -> list[str]:
-        """What this can't tell, each sentence once."""
-        said: list[str] = []
-        if self.rounded > ROUNDED:
+    def notes(self) -> list[str]:
+        """What to know before reading on."""
+        said = []
+        if self.spread is not None and self.rounded > ROUNDED:
             said.append(
                 f"{self.rounded:.0%} of the times are at a full hour, where chance makes 2%: people round, so an hour "
                 "also holds part of the one before, and noon or midnight may stand for a time that nobody knew."
             )
+        if self.month_only:
+            said.append(
+                f"{self.month_only:,} of {self.incidents:,} reports know only the month, so changes are looked for by "
+                "month."
+            )
+        return said
+
+    @property
+    def limits(self) -> list[str]:
+        """What this can't tell, each sentence once."""
+        said: list[str] = []
         for part in (self.spread, self.hour_of_week, self.weekday):
             said += [] if part is None else part.limits
         said += [] if self.season is None else [f"Season: {limit}" for limit in self.season.limits]
@@ -189,6 +208,8 @@ class Times(Pattern):
             **told,
             "untold": self.untold,
             "rounded": self.rounded,
+            "month_only": self.month_only,
+            "notes": self.notes,
             "sentence": self.sentence(),
             "limits": self.limits,
         }
@@ -280,6 +301,7 @@ def times(
         ),
         untold=untold,
         rounded=_rounded(incidents),
+        month_only=int((incidents.frame["resolution"] == "month").sum()),
     )
 
 

@@ -73,13 +73,12 @@ def week_heat(ratio: Floats, above: npt.NDArray[np.bool_], *, title: str, desc: 
                 body.append(svg.circle(x + HOUR_WIDE / 2, y + DAY_HIGH / 2, 3.2, svg.fill(f"on{shade}")))
     y = top + 7 * DAY_HIGH + 18
     body.append(svg.text(0, y, "Times the even share of an hour", colour="muted", size=12))
-    step = WIDTH / 6
+    if above.any():
+        body.append(svg.text(WIDTH, y, "dot: stands out", anchor="end", size=12))
+    step = WIDTH / len(CLASSES)
     for shade, said in enumerate(CLASSES):
         body.append(svg.box(step * shade, y + 9, 14, 14, svg.fill(f"q{shade}")))
         body.append(svg.text(step * shade + 19, y + 20, said, size=12))
-    if above.any():
-        body.append(svg.circle(step * 5 + 6, y + 16, 3.2, svg.fill("ink")))
-        body.append(svg.text(step * 5 + 16, y + 20, "stands out", size=12))
     return svg.draw(body, width=WIDTH, height=y + 30, title=title, desc=desc)
 
 
@@ -113,9 +112,11 @@ def column_intervals(
         return bottom - value / ticks[-1] * (bottom - top)
 
     body = [svg.text(0, 14, unit, colour="muted", size=12)]
+    digits = max(len(f"{tick:g}".partition(".")[2]) for tick in ticks)
     for tick in ticks:
+        said = number(tick, digits=digits)
         body.append(svg.line(left, at(tick), right, at(tick), "rule", 0.8))
-        body.append(svg.text(left - 6, at(tick) + 4, number(tick), colour="muted", anchor="end", size=12))
+        body.append(svg.text(left - 6, at(tick) + 4, said, colour="muted", anchor="end", size=12))
     step = (right - left) / len(columns)
     for i, column in enumerate(columns):
         x = left + i * step

@@ -23,7 +23,7 @@ __all__ = ["time_page"]
 
 Result = Mapping[str, Any]
 
-MOST = 25
+MOST = 12
 """Rows of a table on the page; the run's tables have the others."""
 ONE_TIME = (
     "No report says from when to when it can have happened. Each stands at its one recorded time, which may be when it "
@@ -43,7 +43,10 @@ def time_page(result: Result, found: Times, *, demonstration: bool = False) -> s
         What it was made from.
     """
     parts = [*_week(found), *_moved(found.spread), *_year(found), *_level(found)]
-    return pattern_page(result, heading="Times", parts=parts, demonstration=demonstration)
+    headline, *lines = found.sentences
+    return pattern_page(
+        result, heading="Times", parts=parts, headline=headline, lines=lines, demonstration=demonstration
+    )
 
 
 def _head(name: str, said: str) -> Markup:
@@ -119,12 +122,12 @@ def _stretches(week: TimeProfile) -> Markup | None:
     if frame.empty:
         return None
     rows = [
-        [str(row["from"]), str(row["to"]), number(row["length"]), percent(row["share"])]
+        [str(row["when"]), number(row["length"]), percent(row["share"])]
         for row in frame.head(MOST).to_dict("records")
     ]
     said = f"Hours in a row that stand out: the {plural(len(rows), 'stretch', 'stretches')} with the most reports"
     said += f", of {number(len(frame))}" if len(frame) > len(rows) else ""
-    return Table(("First hour", "Last hour", "Hours", "Of all reports"), rows, ("", "", "n", "n")).html(said)
+    return Table(("When", "Hours", "Of all reports"), rows, ("", "n", "n")).html(said)
 
 
 def _hours(week: TimeProfile) -> Markup | None:
@@ -222,7 +225,7 @@ def _year(found: Times) -> list[Markup | None]:
     if found.season is None:
         return [*head, *_untold(found, "season")]
     season = found.season
-    return [*head, _said(season.sentence()), _months(season)]
+    return [*head, _months(season)]
 
 
 def _months(season: Seasonality) -> Markup:
