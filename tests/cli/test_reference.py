@@ -94,6 +94,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "patterns time",
         "patterns hot",
         "patterns repeats",
+        "patterns factors",
         "patterns confirm",
         "patterns reject",
         "patterns answers",

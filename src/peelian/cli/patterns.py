@@ -210,3 +210,50 @@ def repeats(
         if row["sources"] > 1
     ]
     show(done.to_dict(), told(done.result, opened.page(done.run, "repeats.html"), rows=rows), as_json=as_json)
+
+
+@app.command()
+def factors(
+    category: Category,
+    workspace: Where = HERE,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Another category; may be repeated (default: the four that are reported most)."),
+    ] = None,
+    first: From = None,
+    last: To = None,
+    period: Annotated[str, typer.Option(help="In which reports are counted: 1d, 1w, 4w, 1mo.")] = "1w",
+    most: Annotated[int, typer.Option(help="The longest lag, in periods.", min=0)] = 4,
+    cell: Annotated[
+        str | None,
+        typer.Option(help="Side of a square: '500 m' (default: doubled until most hold enough reports)."),
+    ] = None,
+    within: Annotated[
+        str,
+        typer.Option(help="Distances to features in metres, within which it is tried whether it matters."),
+    ] = "150,300,600",
+    level: Annotated[
+        float, typer.Option(help="The p over all comparisons up to which one is called a finding.")
+    ] = 0.05,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what reports go along with: other kinds before and beside them, and features of places."""
+    from peelian.workspace.factors import factors as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            beside=beside,
+            first=first,
+            last=last,
+            period=period,
+            most=most,
+            cell=None if cell is None else parse_length(cell),
+            within=[metres / 1000 for metres in read_bands(within, option="--within")],
+            level=level,
+        )
+    show(done.to_dict(), told(done.result, opened.page(done.run, "factors.html")), as_json=as_json)

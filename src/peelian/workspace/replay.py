@@ -17,6 +17,7 @@ from peelian.workspace.audit import audit
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
 from peelian.workspace.drift import drift
+from peelian.workspace.factors import factors
 from peelian.workspace.files import sha256_of_file
 from peelian.workspace.forecast import forecast
 from peelian.workspace.hot import hot
@@ -42,6 +43,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "hot": hot,
     "time": time,
     "repeats": repeats,
+    "factors": factors,
     "week": week,
     "plan": plan,
     "audit": audit,
