@@ -83,6 +83,28 @@ def test_reports_on_the_same_half_pixel_are_one_dot() -> None:
     assert "report of the week" in " ".join(texts(picture))
 
 
+def test_what_belongs_together_is_joined_by_lines() -> None:
+    picture = drawn(
+        lines=[[1000, 1000, 4000, 1000], [1000, 1000, 4000, 1000], [2500, 2500, 2500, 2500]],
+        lines_said="linked reports",
+        points=([1000, 4000], [1000, 1000]),
+    )
+    (path,) = [p.attrib["d"] for p in picture.iter(f"{SVG}path") if p.attrib.get("class") == "s-data"][:1]
+    ends = [[float(v) for v in part.replace("L", " ").split()] for part in path.split("M")[1:]]
+    assert len(ends) == 2, "the same line is drawn once"
+    assert "linked reports" in " ".join(texts(picture))
+    (short,) = [e for e in ends if abs(e[0] - e[2]) < 10]
+    assert short[2] - short[0] == pytest.approx(3, abs=0.1), "two at one place can be seen"
+    (long,) = [e for e in ends if e is not short]
+    assert long[1] == long[3]
+    assert "nan" not in path
+
+
+def test_without_lines_nothing_of_them_is_said() -> None:
+    assert drawn(lines=[]).findtext(".//*") == drawn().findtext(".//*")
+    assert "belong together" not in " ".join(texts(drawn(lines=np.empty((0, 4)))))
+
+
 def test_a_crowd_is_numbered_as_far_as_there_is_room() -> None:
     spots = [Spot(2500 + i, 2500, 10) for i in range(200)]
     picture = drawn(spots=spots)

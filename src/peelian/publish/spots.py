@@ -27,6 +27,8 @@ DOT = 1.6
 """Radius in pixels of a single report."""
 SMALLEST = 3.0
 """Radius in pixels below which a place could not be seen."""
+LINE, SHORTEST = 1.6, 3.0
+"""Width in pixels of a line between two reports, and the length below which it could not be seen."""
 NUMBERED = 40
 """Places that get a number on the map; the table has the others."""
 
@@ -84,6 +86,8 @@ def spots_map(
     spot_said: str = "place, with its number in the table",
     points: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     points_said: str = "report",
+    lines: npt.ArrayLike | None = None,
+    lines_said: str = "reports that belong together",
 ) -> Markup:
     """A map of places that stand out.
 
@@ -107,6 +111,8 @@ def spots_map(
         Numbered from 1 in this order, as far as there is room; a circle of the place's own size, or a small one.
     points : (x, y), optional
         Single reports, each of shape (n,).
+    lines : array of float, shape (k, 4), optional
+        From ``x, y`` to ``x, y``, in CRS units: what joins two reports. One too short to be seen is drawn longer.
 
     Returns
     -------
@@ -127,6 +133,9 @@ def spots_map(
     if points is not None:
         body.append(_dots(frame, *points))
         extra.append((svg.fill("edge"), points_said))
+    if lines is not None and np.size(lines):
+        body.append(_joined(frame, np.asarray(lines, dtype=np.float64)))
+        extra.append((svg.stroke("data", LINE), lines_said))
     if spots:
         body += _circles(spots, frame, crs, (WIDTH, height))
         extra.append((svg.stroke("accent", 2.2), spot_said))
@@ -165,6 +174,18 @@ def _dots(frame: Frame, x: npt.ArrayLike, y: npt.ArrayLike) -> str:
     r = DOT
     d = "".join(f"M{a - r:g} {b:g}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 -{2 * r} 0" for a, b in halves)
     return svg.path(d, svg.fill("edge"))
+
+
+def _joined(frame: Frame, lines: Floats) -> str:
+    """All lines as one path, each once, and none shorter than `SHORTEST`."""
+    a = np.column_stack((frame.x(lines[:, 0]), frame.y(lines[:, 1])))
+    b = np.column_stack((frame.x(lines[:, 2]), frame.y(lines[:, 3])))
+    along, length = b - a, np.hypot(*(b - a).T)[:, None]
+    unit = np.divide(along, length, out=np.tile((1.0, 0.0), (len(a), 1)), where=length > 0)
+    middle, half = (a + b) / 2, unit * np.maximum(length, SHORTEST) / 2
+    ends = np.round(np.hstack((middle - half, middle + half)), 1)
+    d = "".join(f"M{x1:g} {y1:g}L{x2:g} {y2:g}" for x1, y1, x2, y2 in np.unique(ends, axis=0).tolist())
+    return svg.path(d, svg.stroke("data", LINE))
 
 
 def _circles(spots: Sequence[Spot], frame: Frame, crs: str, extent: tuple[float, float]) -> list[str]:
