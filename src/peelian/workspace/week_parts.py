@@ -232,7 +232,8 @@ def not_come(
     """What was expected of the week and did not come: numbers, forecasts, and zones that were raised a week ago."""
     rows: list[dict[str, Any]] = [
         {
-            "what": f"{row['what'].replace('_', ' ')}: fewer reports than the season and the last half-year lead to expect",
+            "what": _spelled(row["what"])
+            + ": fewer reports than the season and the last half-year lead to expect",
             "expected": row["expected"],
             "low": row["low"],
             "high": row["high"],
@@ -259,7 +260,7 @@ def _forecast(
             if n >= made["low"]:
                 return []
             told = {
-                "what": f"{category.replace('_', ' ')}: fewer reports than {row['id']} forecast",
+                "what": f"{_spelled(category)}: fewer reports than {row['id']} forecast",
                 "reported": n,
             }
             return [{**told, "expected": made["expected"], "low": made["low"], "high": made["high"]}]
@@ -285,7 +286,7 @@ def _raised_before(
     inside = int(near.any(axis=1).sum())
     return {
         "what": (
-            f"{category.replace('_', ' ')}: of {len(then.zones):,} places that near repeats had raised as the week began, "
+            f"{_spelled(category)}: of {len(then.zones):,} places that near repeats had raised as the week began, "
             f"{len(then.zones) - seen:,} saw no further report; {inside:,} of {len(week):,} reports of the week lie "
             "within the others"
         ),
@@ -294,6 +295,10 @@ def _raised_before(
         "high": None,
         "reported": inside,
     }
+
+
+def _spelled(category: str) -> str:
+    return category.replace("_", " ")
 
 
 def data_problems(
