@@ -32,6 +32,8 @@ __all__ = ["Times", "times"]
 
 ROUNDED = 0.1
 """Share of times at a full hour from which on people are said to round: by chance it is one in sixty."""
+SEASON = 0.05
+"""p-value above which a season is not called one."""
 SINGLE = {
     "spread": ("hours",),
     "hour_of_week": ("names", "reports", "ratio", "low", "high", "p", "q", "above"),
@@ -125,10 +127,19 @@ class Times(Pattern):
 
     @property
     def sentences(self) -> list[str]:
-        """What was found and how sure that is: of the week, of the year, and of the level."""
+        """Of the week, the year and the level: what stands out first, what can't be told last."""
         if not self.incidents:
             return ["There is no report: there was nothing to look at."]
-        return [self._in_the_week(), self._in_the_year(), self._level()]
+        week = self.hour_of_week or self.weekday
+        said = [
+            (_rank(week or self.spread, week is None or bool(week.above.any())), self._in_the_week()),
+            (
+                _rank(self.season, self.season is not None and self.season.overall <= SEASON),
+                self._in_the_year(),
+            ),
+            (_rank(self.changes, self.changes is not None and bool(self.changes.changes)), self._level()),
+        ]
+        return [sentence for _, sentence in sorted(said, key=lambda one: one[0])]
 
     def sentence(self) -> str:
         """What was found and how sure that is, in a sentence for each question."""
@@ -147,7 +158,7 @@ class Times(Pattern):
         s = self.season
         if s is None:
             return f"A season can't be told: {self.untold['season']}."
-        if s.overall > 0.05:
+        if s.overall > SEASON:
             return f"No season can be told from chance (p = {s.overall:.2f})."
         top, bottom = int(np.argmax(s.ratio)), int(np.argmin(s.ratio))
         return (
@@ -182,10 +193,10 @@ class Times(Pattern):
                 "also holds part of the one before, and noon or midnight may stand for a time that nobody knew."
             )
         if self.month_only:
-            said.append(
-                f"{self.month_only:,} of {self.incidents:,} reports know only the month, so changes are looked for by "
-                "month."
+            some = (
+                "The" if self.month_only == self.incidents else f"{self.month_only:,} of {self.incidents:,}"
             )
+            said.append(f"{some} reports know only the month, so changes are looked for in months.")
         return said
 
     @property
@@ -221,6 +232,10 @@ class Times(Pattern):
                 return part.plot(ax=ax)
         msg = "nothing could be told from these times, so there is nothing to draw"
         raise NotEnoughDataError(msg, hint="more reports, or a longer stretch of time")
+
+
+def _rank(part: Pattern | None, found: bool) -> int:
+    return 2 if part is None else 0 if found else 1
 
 
 def times(

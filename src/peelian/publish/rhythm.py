@@ -174,7 +174,7 @@ def level_chart(found: ChangePoints, *, title: str, desc: str, unit: str) -> Mar
         x = across(_day(change.date))
         body.append(svg.line(x, top - 6, x, bottom, "accent", 1.8, dash="4 3"))
         body.append(svg.text(x, top - 10, str(rank), anchor="middle", size=12, bold=True))
-    for i in sorted({round(k) for k in np.linspace(0, len(middles) - 1, min(6, len(middles)))}):
+    for i in sorted({round(k) for k in np.linspace(0, len(middles) - 1, min(5, len(middles)))}):
         anchor = "start" if i == 0 else "end" if i == len(middles) - 1 else "middle"
         said = _month(found.periods.edges[i])
         body.append(svg.text(across(middles[i]), bottom + 18, said, colour="muted", anchor=anchor, size=12))
