@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peelian.places import Period
-from peelian.publish.words import day, interval, listing, moment, number, percent, period, plural, unsure
+from peelian.publish.words import (
+    day,
+    interval,
+    listing,
+    moment,
+    number,
+    p_value,
+    percent,
+    period,
+    plural,
+    unsure,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +38,15 @@ def test_number(value, said):
 def test_a_number_reads_back_to_its_digits(value):
     back = float(number(value).replace(",", "").replace("−", "-"))
     assert back == pytest.approx(value, rel=0.053, abs=0.0006)
+
+
+def test_a_p_value_is_never_0():
+    assert p_value(0.0312) == "0.0312"
+    assert p_value(0.00004) == "under 0.0001"
+    assert p_value(0.00006) == "0.0001"
+    assert p_value(0.0004, digits=3) == "under 0.001"
+    assert p_value(math.nan) == "not known"
+    assert p_value(None) == "not known"
 
 
 def test_percent():

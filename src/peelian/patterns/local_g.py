@@ -149,7 +149,7 @@ class HotCells(Pattern):
     def limits(self) -> list[str]:
         """What this can't tell."""
         said = [
-            "A hot place is a statement about reports, not about those who live there or pass through.",
+            "A place with many reports is a statement about reports, not about those who live there or pass through.",
             NULL,
             OWN,
         ]

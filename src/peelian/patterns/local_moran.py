@@ -119,7 +119,7 @@ class LocalMoran(Pattern):
     def limits(self) -> list[str]:
         """What this can't tell."""
         said = [
-            "A place with many reports is a statement about reports, not about those who live there.",
+            "A place with many reports is a statement about reports, not about those who live there or pass through.",
             "Many and few are above and below the mean cell, which says nothing of how many live or come there.",
             "The mean of very uneven counts is far above most cells: most cells count as low.",
         ]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from peelian.patterns.concentration import Concentration
+from peelian.patterns.concentration import Concentration, Measure
 from peelian.patterns.local_g import HotCells
 from peelian.patterns.local_moran import QUADRANTS, LocalMoran
 from peelian.publish.charts import Table
 from peelian.publish.maps import map_figure
 from peelian.publish.patterns import pattern_page
 from peelian.publish.spots import Kind, Spot, spots_map
-from peelian.publish.words import interval, number, percent, plural
+from peelian.publish.words import number, p_value, percent, plural
 
 if TYPE_CHECKING:
     from peelian.places import Areas
@@ -56,7 +56,7 @@ def hot_page(
         _spread(spread),
         _alike(result["alike"], beside, areas),
     ]
-    lines = []
+    lines = [f"A cell is a square of {number(found.grid.cell)} m."]
     if result["outside"]:
         lines.append(f"{plural(result['outside'], 'report lies', 'reports lie')} outside of the study area.")
     return pattern_page(
@@ -77,7 +77,7 @@ def _map(found: HotCells, areas: Areas | None) -> Markup:
     hot, cold = np.flatnonzero(found.called == 1), np.flatnonzero(found.called == -1)
     title = "Where reports crowd"
     desc = (
-        f"A map of {number(len(found.grid))} squares of {number(found.grid.cell)} m. {number(hot.size)} are hot and "
+        f"A map of {number(len(found.grid))} cells of {number(found.grid.cell)} m. {number(hot.size)} are hot and "
         f"{number(cold.size)} are cold; the places that hot ones make up are numbered as in the table."
     )
     held = found.counts > 0
@@ -92,13 +92,16 @@ def _map(found: HotCells, areas: Areas | None) -> Markup:
         found.grid.bounds(),
         title=title,
         desc=desc,
-        heading="Reports in and around a square",
+        heading="Reports in and around a cell",
         areas=areas,
         grid=found.grid,
         kinds=[kind for kind in kinds if len(kind.cells)],
         spots=spots,
     )
-    note = f"False-discovery rate {percent(found.level)}: of the squares called hot or cold, about so many are chance."
+    note = (
+        f"Held to a false-discovery rate of {percent(found.level)}: of the cells called hot or cold, about that many "
+        "are chance."
+    )
     return map_figure(title, drawing, note)
 
 
@@ -117,13 +120,14 @@ def _places(rows: Sequence[Result]) -> Markup | None:
             number(row["cells"]),
             number(row["area_km2"], digits=2),
             number(row["count"]),
-            percent(row["share"]),
-            percent(row["share_of_area"]),
+            _share(row["share"]),
+            _share(row["share_of_area"]),
         ]
         for row in rows[:MOST]
     ]
-    caption = f"The {plural(len(said), 'place')} with the most reports, of {number(len(rows))}"
-    columns = ("Place", "Where", "Squares", "km2", "Reports", "Of all reports", "Of the area")
+    caption = f"{plural(len(rows), 'place')} that hot cells make up"
+    caption += f": the {number(MOST)} with the most reports" if len(rows) > MOST else ""
+    columns = ("Place", "Where", "Cells", "km2", "Reports", "Of all reports", "Of the area")
     return Table(columns, said, ("", "words", "n", "n", "n", "n", "n")).html(caption)
 
 
@@ -135,31 +139,30 @@ def _cells(found: HotCells) -> Markup | None:
             number(r.count),
             number(r.mean_around, digits=1),
             number(r.z, digits=1),
-            number(r.p, digits=4),
-            number(r.q, digits=4),
+            p_value(r.p),
+            p_value(r.q),
         ]
         for r in frame[frame["called"] == "hot"].head(MOST).itertuples(index=False)
     ]
     if not rows:
         return None
-    columns = ("Square", "Reports", "Mean in and around it", "Gi*", "p", "q")
-    table = Table(columns, rows, ("", "n", "n", "n", "n", "n")).html(
-        f"The {plural(len(rows), 'hottest square')}"
-    )
-    return Markup("<details><summary>Square by square</summary>{}</details>").format(table)
+    columns = ("Cell", "Reports", "Mean in and around it", "Gi*", "p", "q")
+    caption = "The hottest cell" if len(rows) == 1 else f"The {number(len(rows))} hottest cells"
+    table = Table(columns, rows, ("", "n", "n", "n", "n", "n")).html(caption)
+    return Markup("<details><summary>Cell by cell</summary>{}</details>").format(table)
 
 
 def _spread(spread: Concentration) -> Markup | None:
-    """How few squares hold a quarter and half of the reports, beside what chance alone gives."""
+    """How few cells hold a quarter and half of the reports, beside what chance alone gives."""
     if not spread.measures:
         return None
     rows = [
         [
             m.meaning,
-            number(m.value, digits=3),
-            interval(m.low, m.high, digits=3),
-            "" if m.chance is None else number(m.chance, digits=3),
-            "" if m.chance_low is None else interval(m.chance_low, m.chance_high, digits=3),
+            _measured(m, m.value),
+            _measured(m, m.low, m.high),
+            "" if m.chance is None else _measured(m, m.chance),
+            "" if m.chance_low is None else _measured(m, m.chance_low, m.chance_high),
         ]
         for m in spread.measures
     ]
@@ -169,8 +172,20 @@ def _spread(spread: Concentration) -> Markup | None:
     return Markup('<h2 id="spread">How concentrated</h2><p>{}</p>{}').format(spread.sentence(), table)
 
 
+def _measured(measure: Measure, *values: float | None) -> str:
+    """A number or an interval of a measure: a share as a percentage, a coefficient as it is."""
+    if measure.meaning.startswith("share"):
+        return " to ".join(percent(value, digits=1) for value in values)
+    return " to ".join(number(value, digits=3) for value in values)
+
+
+def _share(share: float) -> str:
+    """A share as a percentage; one too small for a decimal is under the least of them, and not none."""
+    return f"under {percent(0.001)}" if 0 < share < 0.0005 else percent(share)
+
+
 def _alike(told: Result, beside: LocalMoran, areas: Areas | None) -> Markup:
-    title = "Squares beside their neighbours"
+    title = "Cells beside their neighbours"
     kinds = [
         Kind(np.flatnonzero(beside.called == i).tolist(), SHADES[i], QUADRANTS[i])
         for i in (3, 2, 4, 1)
@@ -181,11 +196,11 @@ def _alike(told: Result, beside: LocalMoran, areas: Areas | None) -> Markup:
         beside.grid.bounds(),
         title=title,
         desc=str(told["sentence"]),
-        heading="Reports beside the mean square",
+        heading="Reports beside the mean cell",
         areas=areas,
         grid=beside.grid,
         kinds=kinds,
     )
     return Markup(
-        "<details><summary>Which squares stand apart from those around them</summary>{}</details>"
+        "<details><summary>Which cells stand apart from those around them</summary>{}</details>"
     ).format(map_figure(title, drawing, str(told["sentence"])))

@@ -17,7 +17,7 @@ from peelian.patterns.times import Times
 from peelian.publish.charts import Bar, Table, chart_with_table
 from peelian.publish.patterns import pattern_page
 from peelian.publish.rhythm import column_intervals, level_chart, week_heat
-from peelian.publish.words import day, interval, listing, number, percent, plural, spread
+from peelian.publish.words import day, interval, listing, number, p_value, percent, plural, spread
 
 __all__ = ["time_page"]
 
@@ -138,8 +138,8 @@ def _hours(week: TimeProfile) -> Markup | None:
             number(row["per_week"], digits=2),
             number(row["ratio"], digits=2),
             interval(row["low"], row["high"], digits=2),
-            number(row["p"], digits=4),
-            number(row["q"], digits=4),
+            p_value(row["p"]),
+            p_value(row["q"]),
         ]
         for row in week.frame.head(MOST).to_dict("records")
     ]
@@ -167,7 +167,7 @@ def _profile(profile: TimeProfile, title: str, labels: list[str]) -> Markup:
             number(profile.reports[i], digits=0),
             number(profile.ratio[i], digits=2),
             interval(profile.low[i], profile.high[i], digits=2),
-            number(profile.q[i], digits=4),
+            p_value(profile.q[i]),
             "yes" if profile.above[i] else "no",
         ]
         for i, name in enumerate(profile.names)
@@ -243,7 +243,7 @@ def _months(season: Seasonality) -> Markup:
             name,
             number(season.ratio[i], digits=2),
             interval(season.low[i], season.high[i], digits=2),
-            number(season.q[i], digits=4),
+            p_value(season.q[i]),
             "yes" if strong[i] else "no",
         ]
         for i, name in enumerate(MONTHS)

@@ -17,6 +17,7 @@ __all__ = [
     "listing",
     "moment",
     "number",
+    "p_value",
     "percent",
     "period",
     "plural",
@@ -66,6 +67,14 @@ def percent(share: Any, *, digits: int | None = None) -> str:
     if digits is None:
         digits = 0 if abs(value) >= 20 or value == round(value) else 1
     return f"{number(value, digits=digits)}\N{NO-BREAK SPACE}%"
+
+
+def p_value(p: Any, *, digits: int = 4) -> str:
+    """A p-value or a false-discovery rate; one too small for its decimals is under the least of them, and never 0."""
+    least = 10.0**-digits
+    if p is not None and 0 <= float(p) < least / 2:
+        return f"under {least:.{digits}f}"
+    return number(p, digits=digits)
 
 
 def interval(low: Any, high: Any, *, digits: int | None = None) -> str:
