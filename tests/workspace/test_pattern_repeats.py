@@ -203,21 +203,25 @@ def test_months_alone_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "area", "reports", "said"),
     [
-        (0.01, 0.05, "raised places beat counting"),
-        (-0.05, -0.01, "use the count map"),
-        (-0.05, 0.05, "counting is enough"),
-        (np.nan, np.nan, "can't be told"),
+        (0.01, 0.05, 0.02, 100, "raised places beat counting"),
+        (-0.05, -0.01, 0.02, 100, "use the count map"),
+        (-0.05, 0.05, 0.02, 100, "counting is enough"),
+        (np.nan, np.nan, 0.02, 100, "can't be told"),
+        (np.nan, np.nan, 0.0, 100, "On no day of the last 26 weeks was a place raised"),
+        (np.nan, np.nan, 0.02, 0, "there was no report"),
     ],
 )
-def test_the_verdict_is_that_of_the_interval(low: float, high: float, said: str) -> None:
+def test_the_verdict_is_that_of_the_interval(
+    low: float, high: float, area: float, reports: int, said: str
+) -> None:
     rows = pd.DataFrame(
         {
             "chosen_by": ["near repeats", "counting the past", "lot"],
-            "reports": [100, 100, 100],
+            "reports": reports,
             "share_of_reports": [0.2, 0.2, 0.02],
-            "share_of_area": [0.02, 0.02, 0.02],
+            "share_of_area": area,
         }
     )
     test = SimpleNamespace(frame=rows, weeks=range(26), low=low, high=high)

@@ -70,7 +70,9 @@ def repeats_page(
         *_exact(result["exact"], exact),
         _other_tests(result["other_tests"]),
     ]
-    told = [result, result["zones"], result["backtest"], result["exact"], *result["other_tests"].values()]
+    told = [result, result["backtest"]]
+    told += [result["zones"]] if len(places) else []
+    told += [result["exact"]] if result["exact"]["repeats"] else []
     limits = dict.fromkeys(limit for one in told for limit in one.get("limits", ()))
     return pattern_page(
         {**result, "limits": list(limits)}, heading="Repeats", parts=parts, demonstration=demonstration
@@ -357,11 +359,12 @@ def _other_tests(tests: Result) -> Markup:
             f"random from {number(mantel['drawn_from'])}. "
         )
     said.append(mantel["sentence"])
+    said.append(" " + " ".join(mantel["limits"]))
     items = [
         "".join(said),
         f"Jacquez' test was left out: {jacquez['left_out']}."
         if "left_out" in jacquez
-        else f"Jacquez' test: {jacquez['sentence']}",
+        else f"Jacquez' test: {jacquez['sentence']} {' '.join(jacquez['limits'])}",
     ]
     rows = Markup("").join(Markup("<li>{}</li>").format(item) for item in items)
     return Markup(

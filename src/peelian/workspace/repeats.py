@@ -36,8 +36,8 @@ REFIT = 56
 """Days after which the table of the back-test is made anew."""
 FEWEST_WEEKS = 8
 MANTEL_MOST = 5_000
-EXACT_MOST = 199
-"""Shuffles for exact repeats, whose bands are few."""
+BESIDE_MOST, TRIED_MOST = 199, 499
+"""Shuffles for the tests beside the table, of few bands or of one number, and for each table of the back-test."""
 MANY_TIED = 0.2
 """Share of the pairs of a band from which on those that share the day too are told in the first sentences."""
 SHOWN = 25
@@ -113,11 +113,15 @@ def repeats(
         workspace.progress(LABEL, 1, step)
         zones = _zones(table, every, day, grid, least_ratio)
         workspace.progress(LABEL, 2, step)
-        exact = exact_repeats(found, permutations=min(permutations, EXACT_MOST), level=level, seed=seed)
+        exact = exact_repeats(found, permutations=min(permutations, BESIDE_MOST), level=level, seed=seed)
         workspace.progress(LABEL, 3, step)
-        beside = {"mantel": _mantel(found, seed), "jacquez": _jacquez(found, permutations, seed)}
+        beside = {
+            "mantel": _mantel(found, seed),
+            "jacquez": _jacquez(found, min(permutations, BESIDE_MOST), seed),
+        }
         workspace.progress(LABEL, 4, step)
-        test, untried = _tried(every, chosen, grid, weeks, {**bands, **shuffled, "least_ratio": least_ratio})
+        fewer = {**shuffled, "permutations": min(permutations, TRIED_MOST)}
+        test, untried = _tried(every, chosen, grid, weeks, {**bands, **fewer, "least_ratio": least_ratio})
         workspace.progress(LABEL, step, step)
         places = _places(zones.zones, areas)
         result: dict[str, Any] = {
@@ -209,15 +213,18 @@ def _jacquez(incidents: Incidents, permutations: int, seed: int) -> dict[str, An
 def _tried(
     every: Chosen, chosen: Chosen, grid: Grid, weeks: int, settings: Mapping[str, Any]
 ) -> tuple[ZoneTest | None, str]:
-    """The raised places of the last weeks against counting, each from as long a past as the table has; or why not."""
-    start = chosen.end - np.timedelta64(7 * weeks, "D")
-    past = max(every.start, start - (chosen.end - chosen.start))
-    before = every.incidents.where(start=past, end=start) if past < start else None
-    if start - past < np.timedelta64(7 * weeks, "D") or before is None or len(before) < 2:
-        asked = 2 * 7 * weeks
+    """The raised places of the last weeks against counting; or why that was not tried.
+
+    Each from as long a past as the table has, or as the weeks are long where that is more.
+    """
+    tried = np.timedelta64(7 * weeks, "D")
+    start = chosen.end - tried
+    past = max(every.start, start - max(chosen.end - chosen.start, tried))
+    before = len(every.incidents.where(start=past, end=start)) if past < start else 0
+    if start - past < tried or before < 2:
         return None, (
-            f"Whether raised places are worth more than counting was not tried: that takes {asked:,} days of reports, "
-            f"and there are {int((chosen.end - every.start).astype(np.int64)):,}."
+            f"Whether raised places are worth more than counting was not tried: that takes {14 * weeks:,} days of "
+            f"reports before {chosen.end}, and there are {int((chosen.end - every.start).astype(np.int64)):,}."
         )
     reports = every.incidents.where(start=past, end=chosen.end)
     return backtest(reports, grid=grid, start=str(start), end=str(chosen.end), refit=REFIT, **settings), ""
@@ -314,8 +321,10 @@ def _verdict(test: ZoneTest) -> str:
     """What the charter asks of a method: that it beats counting, or says so."""
     rows = test.frame.set_index("chosen_by")
     zones, counting = rows["share_of_reports"].iloc[:2]
-    if not rows["reports"].iloc[0] or rows["share_of_area"].iloc[0] == 0:
-        return "In the weeks that this was tried on, there was nothing to compare with counting."
+    if not rows["reports"].iloc[0]:
+        return f"In the last {len(test.weeks)} weeks there was no report on which to try whether that beats counting."
+    if rows["share_of_area"].iloc[0] == 0:
+        return f"On no day of the last {len(test.weeks)} weeks was a place raised: there is nothing to try."
     tried = (
         f"tried on the last {len(test.weeks)} weeks, raised places held {zones:.1%} of the reports, and as much area "
         f"chosen by counting the past {counting:.1%}"
