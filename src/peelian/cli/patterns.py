@@ -134,7 +134,7 @@ def time(
         )
     found = done.result.get("hour_of_week", {}).get("stretches", [])
     rows = [
-        f"{row['from']} to {row['to']}: {row['length']} h in a row, {row['share']:.1%} of the reports"
+        f"{row['when']}: {row['length']} h in a row, {row['share']:.1%} of the reports"
         for row in found[:5]
     ]
     show(done.to_dict(), told(done.result, opened.page(done.run, "time.html"), rows=rows), as_json=as_json)
