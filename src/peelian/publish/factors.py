@@ -16,7 +16,7 @@ from peelian.publish.charts import Bar, Table, chart_with_table, interval_chart
 from peelian.publish.maps import map_figure, map_svg
 from peelian.publish.patterns import pattern_page
 from peelian.publish.sources import label
-from peelian.publish.words import day, interval, number, percent, plural
+from peelian.publish.words import day, interval, number, p_value, percent, plural
 from peelian.units import Frequency
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _row(row: Mapping[str, Any], period: str) -> list[str]:
         _short(row, period),
         number(row["r"], digits=3),
         interval(row["chance_low"], row["chance_high"], digits=3),
-        number(row["p"], digits=3),
-        number(row["p_family"], digits=3),
+        p_value(row["p"], digits=3),
+        p_value(row["p_family"], digits=3),
         "yes" if row["stands_out"] else "no",
     ]
 
@@ -247,8 +247,8 @@ def _ratios(told: Result, places: RiskFactors) -> list[Markup]:
             str(row["step"]),
             number(row["rate_ratio"], digits=2),
             interval(row["low"], row["high"], digits=2),
-            number(row["p"], digits=3),
-            number(row["q"], digits=3),
+            p_value(row["p"], digits=3),
+            p_value(row["q"], digits=3),
             percent(row["chosen"], digits=0),
         ]
         for row in rows

@@ -17,7 +17,7 @@ from peelian.publish.charts import Bar, Series, Table, bar_chart, chart_with_tab
 from peelian.publish.maps import map_figure
 from peelian.publish.patterns import pattern_page
 from peelian.publish.spots import Kind, Spot, spots_map
-from peelian.publish.words import day, interval, number, percent, plural
+from peelian.publish.words import day, interval, number, p_value, percent, plural
 
 if TYPE_CHECKING:
     from peelian.places import Areas, Grid
@@ -254,8 +254,8 @@ def _bands(result: Result, table: NearRepeat) -> list[Markup]:
             number(r.observed),
             number(r.expected, digits=1),
             _ratio(r, digits=2),
-            number(r.p, digits=3),
-            number(r.q, digits=3),
+            p_value(r.p, digits=3),
+            p_value(r.q, digits=3),
             "yes" if r.stands_out else "no",
         ]
         for r in _each(table.frame)
@@ -329,7 +329,7 @@ def _exact(told: Result, exact: ExactRepeats) -> list[Markup]:
             f"{percent(c.low)} to {percent(c.high)}",
             percent(c.expected),
             _ratio(b),
-            number(b.p, digits=3),
+            p_value(b.p, digits=3),
         ]
         for b, c in zip(_each(exact.bands), _each(ends), strict=True)
     ]
