@@ -100,6 +100,9 @@ def test_what_one_time_would_have_moved_is_told_where_there_are_intervals(page_c
     assert "If one time were taken for each report" in page
     n = f"{found.incidents:,}"
     assert f"{n} reports of {n} have an earliest and a latest time" in page
+    assert found.spread is not None
+    moved = max(found.spread.moved.values())
+    assert f"at least {moved:,.0f} in another hour of the week" in page
     for name in ("Its start", "Its middle", "Its end"):
         assert name in page
     assert "count in parts for each hour between" in page

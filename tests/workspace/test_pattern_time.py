@@ -107,8 +107,10 @@ def test_months_have_a_season_and_changes(months: Path) -> None:
 )
 def test_wrong_settings_are_refused(acting: Opener, setting: dict[str, object]) -> None:
     runs = len(acting().runs())
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         time(acting(), "burglary", **setting)
+    (value,) = setting.values()
+    assert str(value) in str(refused.value)  # what was given, and not what was made of it
     assert len(acting().runs()) == runs
 
 

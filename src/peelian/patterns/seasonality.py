@@ -195,7 +195,7 @@ def seasonality(incidents: Incidents, *, rate: float = 0.05, level: float = 0.95
     check_level(level)
     first, counts = _whole_months(incidents)
     if counts.size < FEWEST:
-        given = f"{counts.size} whole months of reports were given"
+        given = f"{counts.size} whole {'month' if counts.size == 1 else 'months'} of reports were given"
         msg = f"{given}; with fewer than {FEWEST} no season can be told from a trend"
         raise NotEnoughDataError(msg, hint="two years or more of records")
     calendar = (first.astype(int) + np.arange(counts.size)) % 12

@@ -203,8 +203,8 @@ def _moved(spread_: Aoristic | None) -> list[Markup]:
                 f"Its {name}",
                 number(spread_.moved[name], digits=0),
                 percent(spread_.moved[name] / spread_.account.used),
-                f"{hour_name(up)}: {number(counts[up])} for {number(spread_.weights[up], digits=1)}",
-                f"{hour_name(down)}: {number(counts[down])} for {number(spread_.weights[down], digits=1)}",
+                f"{hour_name(up)}: {number(counts[up])}, not {number(spread_.weights[up], digits=1)}",
+                f"{hour_name(down)}: {number(counts[down])}, not {number(spread_.weights[down], digits=1)}",
             ]
         )
     columns = ("Each report at", "Reports that move", "Of those used", "Gains most", "Loses most")
@@ -213,8 +213,8 @@ def _moved(spread_: Aoristic | None) -> list[Markup]:
     said = (
         f"{plural(spread_.account.intervals, 'report')} of {number(spread_.account.used)} "
         f"{'has' if spread_.account.intervals == 1 else 'have'} an earliest and a latest time. To take the {worst} of "
-        f"each would put at least {number(spread_.moved[worst], digits=0)} reports into another hour than those in "
-        "which they can have happened."
+        f"each would count at least {number(spread_.moved[worst], digits=0)} in another hour of the week than these "
+        "weights do, as if it were known."
     )
     table = Table(columns, rows, ("", "n", "n", "words", "words")).html(caption)
     return [_head("moved", "If one time were taken for each report"), _said(said), table]

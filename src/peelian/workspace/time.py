@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from peelian.patterns.base import check_level
 from peelian.patterns.times import times
 from peelian.workspace.calls import recorded
 from peelian.workspace.chosen import choose, keep
@@ -61,6 +62,7 @@ def time(
     workspace.require("patterns", {"kind": "records"})
     from peelian.publish.time import time_page
 
+    check_level(level, what="false-discovery rate")
     with workspace.writing():
         chosen = choose(workspace, category, first=first, last=last)
         seed = workspace.config.forecast.seed
