@@ -95,6 +95,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "patterns hot",
         "patterns repeats",
         "patterns factors",
+        "patterns links",
         "patterns confirm",
         "patterns reject",
         "patterns answers",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from peelian.cli import judging
+from peelian.cli import judging, links
 from peelian.cli.options import As, AsJson, Category, Where
-from peelian.cli.report import Bar, show
+from peelian.cli.report import Bar, show, told
 from peelian.errors import UsageError
 from peelian.units import parse_length
 
@@ -23,20 +23,13 @@ app = typer.Typer(
 )
 
 judging.add_to(app)
+links.add_to(app)
 
 From = Annotated[
     str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: all that is complete).")
 ]
 To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
 Level = Annotated[float, typer.Option(help="False-discovery rate up to which something is called a finding.")]
-
-
-def told(result: dict[str, Any], page: Path, *, rows: list[str] | None = None) -> str:
-    """What was found, a row for each of the first findings, what it can't tell, and where the page is."""
-    lines = [result["sentence"], *(f"  {row}" for row in rows or [])]
-    lines += [f"note: {note}" for note in result.get("notes") or ()]
-    lines += [f"note: {limit}" for limit in result.get("limits") or ()]
-    return "\n".join([*lines, f"page: {page}"])
 
 
 @app.command()
@@ -134,8 +127,7 @@ def time(
         )
     found = done.result.get("hour_of_week", {}).get("stretches", [])
     rows = [
-        f"{row['when']}: {row['length']} h in a row, {row['share']:.1%} of the reports"
-        for row in found[:5]
+        f"{row['when']}: {row['length']} h in a row, {row['share']:.1%} of the reports" for row in found[:5]
     ]
     show(done.to_dict(), told(done.result, opened.page(done.run, "time.html"), rows=rows), as_json=as_json)
 

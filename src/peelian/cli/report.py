@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +14,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from peelian.errors import PeelianError
 
-__all__ = ["INTERRUPTED", "Bar", "Stopped", "as_options", "report_error", "report_fault", "show", "visible"]
+__all__ = [
+    "INTERRUPTED",
+    "Bar",
+    "Stopped",
+    "as_options",
+    "report_error",
+    "report_fault",
+    "show",
+    "told",
+    "visible",
+]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, which is Typer's too."""
@@ -49,6 +60,14 @@ def show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
     What others wrote (objections, names, reasons) can't act on the terminal, see `visible`.
     """
     print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else visible(text))
+
+
+def told(result: dict[str, Any], page: Path, *, rows: list[str] | None = None) -> str:
+    """What was found, a row for each of the first findings, what it can't tell, and where the page is."""
+    lines = [result["sentence"], *(f"  {row}" for row in rows or [])]
+    lines += [f"note: {note}" for note in result.get("notes") or ()]
+    lines += [f"note: {limit}" for limit in result.get("limits") or ()]
+    return "\n".join([*lines, f"page: {page}"])
 
 
 _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -22,6 +22,7 @@ from peelian.workspace.files import sha256_of_file
 from peelian.workspace.forecast import forecast
 from peelian.workspace.hot import hot
 from peelian.workspace.import_ import import_records
+from peelian.workspace.links import links
 from peelian.workspace.plan import plan
 from peelian.workspace.publish import publish
 from peelian.workspace.quality import quality
@@ -44,6 +45,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "time": time,
     "repeats": repeats,
     "factors": factors,
+    "links": links,
     "week": week,
     "plan": plan,
     "audit": audit,
@@ -51,6 +53,8 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
 }
 REPLAYED = tuple(_USE_CASES)
 """Verbs whose runs are computed. What people did (a decision, a halt) can be verified, and not computed again."""
+_KEPT_TABLES: dict[str, tuple[str, ...]] = {"links": ("labels", "manner")}
+"""Arguments of a verb that are files of which the run keeps, as a table of that name, what it took from them."""
 _SHOWN = 20
 
 
@@ -85,7 +89,7 @@ def replay(workspace: Workspace, run: str, *, file: Path | str | None = None) ->
     row = _row(workspace, run)
     call = _call(workspace, row)
     index, entry = _entry(workspace, run)
-    arguments = {**call["arguments"], **_file(workspace, row, file)}
+    arguments = {**call["arguments"], **_kept_tables(workspace, row, call), **_file(workspace, row, file)}
     before = records_before(workspace, row["serial"])
     kept = {path: where for path, digest in before.items() if (where := _kept_as(workspace, path, digest))}
     explained = _explain(workspace, row, call, entry, before, kept)
@@ -176,6 +180,12 @@ def _file(workspace: Workspace, row: Mapping[str, Any], file: Path | str | None)
         msg = f"{path} is another file than the one that {row['id']} was made from (SHA-256 {then}...)"
         raise UsageError(msg, hint="give the file as it was on that day")
     return {"path": path}
+
+
+def _kept_tables(workspace: Workspace, row: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Path]:
+    """The arguments that were files, as the tables that the run kept of them."""
+    given = [name for name in _KEPT_TABLES.get(row["verb"], ()) if call["arguments"].get(name) is not None]
+    return {name: workspace.checked(row["id"], f"{name}.parquet") for name in given}
 
 
 def _superseded(name: str) -> str:

@@ -23,6 +23,7 @@ from peelian.patterns.windows import Windows
 from peelian.places import Areas, Grid
 from peelian.records import ImportReport, Incidents, assess
 from peelian.records.delay import reporting_gap
+from peelian.workspace.given import manner_for, told_apart
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["clusters", "data_problems", "not_come", "repeats", "series", "weekly"]
@@ -163,15 +164,17 @@ def series(
     workspace: Workspace, category: str, incidents: Incidents, end: np.datetime64, *, seed: int
 ) -> dict[str, Any]:
     """Candidate series with a report of the week: by the model of the last links, else reports nearer than chance."""
-    recent = incidents.where(start=end - HALF_YEAR, end=end)
-    fresh = set(incidents.where(start=end - WEEK, end=end).frame["id"].astype(str))
+    recent = told_apart(incidents.where(start=end - HALF_YEAR, end=end))
+    fresh = set(recent.where(start=end - WEEK, end=end).frame["id"].astype(str))
     learnt = [row["id"] for row in workspace.runs("links", category=category)]
     for run in reversed(learnt):
         stored = workspace.result(run).get("model")
         if stored is None:
             continue
         try:
-            found = link_incidents(recent, model=LinkModel.from_dict(stored), seed=seed)
+            model = LinkModel.from_dict(stored)
+            manner = manner_for(workspace, run, model, recent)
+            found = link_incidents(recent, model=model, manner=manner, seed=seed)
         except PeelianError as error:
             return {"basis": run, "sentence": f"Not looked at by {run}: {error.message}.", "candidates": []}
         told = [one.to_dict() for one in found.series]

@@ -1,0 +1,105 @@
+"""``peelian patterns links``: which reports belong together, as hypotheses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from peelian.cli.options import As, AsJson, Category, Where
+from peelian.cli.report import Bar, show, told
+
+__all__ = ["add_to"]
+
+HERE = Path()
+SHOWN = 5
+"""Hypotheses of a kind that are printed; the page has more, and the result all."""
+To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give an app these commands."""
+    app.command("links")(links)
+
+
+def links(
+    category: Category,
+    workspace: Where = HERE,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="First day: YYYY-MM-DD (default: 365 days before the end, or the first with a label).",
+        ),
+    ] = None,
+    last: To = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet with the columns incident and series: which reports are known as one series."
+        ),
+    ] = None,
+    manner: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet with the column incident and columns of codes: how things were done."
+        ),
+    ] = None,
+    numeric: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of --manner that holds numbers, not codes; may be repeated."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="An earlier result with labels, such as links-0007: use what it has learnt."),
+    ] = None,
+    at_least: Annotated[
+        float | None,
+        typer.Option(help="Least probability of a link to be listed (default: 0.1, and 0.5 without labels)."),
+    ] = None,
+    series: Annotated[
+        Literal["average", "complete", "single", "communities"],
+        typer.Option(help="How links become candidate series."),
+    ] = "average",
+    prior: Annotated[
+        float | None, typer.Option(help="Share of all pairs that are linked, if that is known.")
+    ] = None,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find reports that look alike enough to be one series: hypotheses to confirm or to reject."""
+    from peelian.workspace.links import links as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            first=first,
+            last=last,
+            labels=labels,
+            manner=manner,
+            numeric=numeric or (),
+            model=model,
+            at_least=at_least,
+            series=series,
+            prior=prior,
+        )
+    text = told(done.result, opened.page(done.run, "links.html"), rows=_rows(done.run, done.result))
+    show(done.to_dict(), text, as_json=as_json)
+
+
+def _rows(run: str, result: dict[str, Any]) -> list[str]:
+    """The first hypotheses of each kind, and how to answer one."""
+    rows, found = [], result["hypotheses"]
+    for letter in dict.fromkeys(one["id"][0] for one in found):
+        kind = [one for one in found if one["id"][0] == letter]
+        rows += [f"{one['id']:>4}  {one['probability']:.2f}  {one['said']}" for one in kind[:SHOWN]]
+        rows += (
+            [f"      and {len(kind) - SHOWN} more on the page or in its tables"] if len(kind) > SHOWN else []
+        )
+    if found:
+        rows.append(f"to answer one: peelian patterns confirm|reject {run} {found[0]['id']} --reason '...'")
+    return rows
