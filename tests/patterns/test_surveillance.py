@@ -15,7 +15,7 @@ from peelian.patterns.base import Pattern, false_discovery
 from peelian.patterns.ears import ears
 from peelian.patterns.farrington import farrington
 from peelian.patterns.signals import Signals
-from peelian.patterns.surveillance import METHODS, bounds_before, series_by_place, watch
+from peelian.patterns.surveillance import BOUNDED, METHODS, bounds_before, series_by_place, watch
 from peelian.places import Areas, Counts, Grid, Periods
 from peelian.records import Incidents
 
@@ -73,7 +73,7 @@ def test_a_rise_is_a_signal_and_carries_what_it_must(risen: Incidents, method: A
     assert first.alarms_a_year is not None
     assert first.alarms_a_year <= 12
     assert first.end == END
-    assert first.start == (END - 7 if method != "cusum" else END - 26 * 7)
+    assert first.start == END - 7 * {"cusum": 26, "ears_c3": 3}.get(method, 1)
     assert len(first.incidents) == first.observed
     held = risen.frame.set_index("id").loc[list(first.incidents)]
     assert (held["occurred_from"] >= pd.Timestamp(first.start)).all()
@@ -229,7 +229,7 @@ def test_bounds_before_are_those_that_the_watch_alarms_by(risen: Incidents) -> N
     matrix, periods, names, members = series_by_place(risen, areas(), until=END, period="1w")
     assert members is not None
     assert members["place"].value_counts()[RISEN] == matrix.toarray()[RISEN].sum()
-    for method in METHODS[:-1]:
+    for method in BOUNDED:
         row = matrix.toarray()[RISEN : RISEN + 1]
         expected, upper = bounds_before(row, periods.edges[:-1], method=method, last=5)
         first = watch(risen, areas(), until=END, method=method, looks=0).found[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from peelian.errors import NotEnoughDataError, UsageError
@@ -16,6 +17,8 @@ from peelian.patterns.windows import grid_windows
 from peelian.places.counts import Counts
 
 __all__ = ["FalseAlarms", "false_alarms", "shuffled"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def false_alarms(
     looks: int = 52,
     shufflings: int = 3,
     level: float = 0.01,
+    tops: Floats | None = None,
     seed: int = 0,
 ) -> FalseAlarms:
     """Look at each of the latest periods in turn, on the data as they are and with time shuffled within cells.
@@ -95,6 +99,8 @@ def false_alarms(
         Deal each cell's periods out anew, or turn each cell's run of periods by a random number of them, which keeps
         how its own periods follow each other.
     shufflings : int
+    tops : array of float, optional
+        Those of what `emerging` found with the same settings; looked for when not given.
     level, scatter, replicates, looks and all others
         As for `emerging`. The bar that an alarm must reach is that of chance at the latest look.
 
@@ -110,7 +116,8 @@ def false_alarms(
     windows = grid_windows(counts.grid, nearest=nearest, radius=radius)
     windows = windows.within_share(scan.look(matrix, edges, windows).cylinders.expected[:, -1], share)
     look = scan.look(matrix, edges, windows)
-    tops = past_tops(scan, matrix, edges, windows, looks=looks)
+    if tops is None:
+        tops = past_tops(scan, matrix, edges, windows, looks=looks)
     if not tops.size:
         msg = f"{len(counts.periods)} periods were given; one past look needs {scan.needs + weeks}"
         raise NotEnoughDataError(msg, hint="import older records, or look at fewer weeks")

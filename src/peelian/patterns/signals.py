@@ -40,7 +40,7 @@ class Signal:
     observed : int
         Reports in that span.
     expected, upper : float
-        More than `upper` is an alarm of the place taken by itself; NaN for CUSUM, which adds up.
+        More than `upper` is an alarm of the place taken by itself; NaN for EARS C3 and CUSUM, which add up.
     p : float
     q : float
         False-discovery rate over all places watched.
@@ -183,7 +183,7 @@ class Signals(Pattern):
             )
         if self.real_a_year is None:
             limits.append("The past is too short to count how often this setting would have raised an alarm.")
-        if self.found and not any(s.incidents for s in self.found):
+        if any(s.observed for s in self.found) and not any(s.incidents for s in self.found):
             limits.append("Only counts were given, so the incidents are not named.")
         return {
             "pattern": "surveillance",

@@ -27,7 +27,7 @@ from peelian.places.periods import Day, Periods
 from peelian.records.incidents import Incidents
 from peelian.units import Frequency
 
-__all__ = ["METHODS", "bounds_before", "series_by_place", "watch"]
+__all__ = ["BOUNDED", "METHODS", "bounds_before", "series_by_place", "watch"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,10 +35,14 @@ Dates = npt.NDArray[np.datetime64]
 Method = Literal["farrington", "ears_c1", "ears_c2", "ears_c3", "cusum"]
 
 METHODS: tuple[Method, ...] = ("farrington", "ears_c1", "ears_c2", "ears_c3", "cusum")
+BOUNDED = METHODS[:3]
+"""Those with a bound of each period; the others add periods up."""
 
 YEAR = 365.2425
 WATCHED = 26
 """Periods over which a CUSUM chart adds up."""
+RUNNING = 3
+"""Periods that EARS C3 adds up."""
 
 MOST_YEARS = 5
 
@@ -68,6 +72,13 @@ class _Detector:
             return self._chart(matrix, starts, k, which)
         kind: Any = self.method.removeprefix("ears_").upper()
         found = ears(matrix[which], at=k, method=kind, alpha=self.alpha, least_spread=0.5)
+        if kind == "C3":
+            # It adds up three periods, and so do the numbers that its alarm is told with.
+            first = k + 1 - RUNNING
+            each = [ears(matrix[which], at=i, method="C2").expected for i in range(first, k + 1)]
+            observed, none = matrix[which, first : k + 1].sum(axis=1), np.full(which.size, np.nan)
+            found = replace(found, observed=observed, expected=np.sum(each, axis=0), upper=none)
+            return _Look(found, which, first, len(matrix))
         return _Look(found, which, k, len(matrix))
 
     def _chart(self, matrix: Floats, starts: Dates, k: int, which: Ints) -> _Look:
@@ -198,8 +209,8 @@ def bounds_before(
     series : array of float, shape (n, periods)
     starts : array of date, shape (periods,)
         First days of the periods.
-    method : {"farrington", "ears_c1", "ears_c2", "ears_c3"}
-        As for `watch`; a CUSUM chart adds up and has no bound of a period.
+    method : {"farrington", "ears_c1", "ears_c2"}
+        As for `watch`; the others add up and have no bound of a period.
     alpha : float
     last : int
 
@@ -208,8 +219,8 @@ def bounds_before(
     expected, upper : array of float, shape (n, last)
         NaN where the past was too short.
     """
-    if method == "cusum" or method not in METHODS:
-        msg = f"bounds of method={method!r} were asked for; expected one of {', '.join(METHODS[:-1])}"
+    if method not in BOUNDED:
+        msg = f"bounds of method={method!r} were asked for; expected one of {', '.join(BOUNDED)}"
         raise UsageError(msg)
     held = np.asarray(series, dtype=np.float64)
     dates = np.asarray(starts, dtype="datetime64[D]")
@@ -271,7 +282,7 @@ def _past(detector: _Detector, matrix: Floats, starts: Dates, looks: int) -> tup
     found = []
     last = matrix.shape[1] - 1
     # Looks whose periods the latest one shares would count what is found now as a false alarm of the past.
-    gap = WATCHED if detector.method == "cusum" else 1
+    gap = {"cusum": WATCHED, "ears_c3": RUNNING}.get(detector.method, 1)
     for k in range(last - gap, max(last - gap - looks, 0), -1):
         try:
             found.append(detector.at(matrix, starts, k).p_and_q())
