@@ -249,3 +249,60 @@ def factors(
             level=level,
         )
     show(done.to_dict(), told(done.result, opened.page(done.run, "factors.html")), as_json=as_json)
+
+
+@app.command()
+def emerging(
+    category: Category,
+    workspace: Where = HERE,
+    first: From = None,
+    last: To = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="scan or permutation for clusters; farrington, ears_c1, ears_c2, ears_c3 or cusum for areas; or all."
+        ),
+    ] = "all",
+    period: Annotated[str, typer.Option(help="In which reports are counted: 1d, 1w, 1mo.")] = "1w",
+    weeks: Annotated[int, typer.Option(help="Most periods in a cluster.", min=1)] = 12,
+    cell: Annotated[
+        str | None,
+        typer.Option(help="Side of a square: '500 m' (default: the workspace's, doubled until few enough)."),
+    ] = None,
+    radius: Annotated[
+        str | None, typer.Option(help="Radius of the largest cluster: '1 km' (default: 150 squares).")
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option(help="How often chance is simulated.", min=19, max=1_000_000)
+    ] = 999,
+    level: Annotated[
+        float, typer.Option(help="False-discovery rate over all areas up to which one stands out.")
+    ] = 0.05,
+    looks: Annotated[
+        int, typer.Option(help="Past periods at which the same is done, to count false alarms.", min=0)
+    ] = 52,
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what is new: emerging clusters, and areas with more reports than their own past leads to expect."""
+    from peelian.workspace.emerging import emerging as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category,
+            first=first,
+            last=last,
+            method=method,
+            period=period,
+            weeks=weeks,
+            cell=None if cell is None else parse_length(cell),
+            radius=None if radius is None else parse_length(radius),
+            replicates=replicates,
+            level=level,
+            looks=looks,
+        )
+    page = opened.page(done.run, "emerging.html")
+    show(done.to_dict(), told(done.result, page, rows=done.result["details"]), as_json=as_json)

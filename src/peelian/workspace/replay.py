@@ -17,6 +17,8 @@ from peelian.workspace.audit import audit
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
 from peelian.workspace.drift import drift
+from peelian.workspace.duplicates import duplicates
+from peelian.workspace.emerging import emerging
 from peelian.workspace.factors import factors
 from peelian.workspace.files import sha256_of_file
 from peelian.workspace.forecast import forecast
@@ -44,8 +46,10 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "hot": hot,
     "time": time,
     "repeats": repeats,
+    "emerging": emerging,
     "factors": factors,
     "links": links,
+    "duplicates": duplicates,
     "week": week,
     "plan": plan,
     "audit": audit,
