@@ -45,7 +45,8 @@ def pattern_page(
     Parameters
     ----------
     result : mapping
-        As stored: ``sentence``, ``limits``, ``origin``, and of what it was looked for in (`looked_at`).
+        As stored: ``sentence``, or several in ``sentences``, what matters most first; ``limits``, ``origin``, and of
+        what it was looked for in (`looked_at`).
     heading : str
         What was looked for, such as ``"Hot places"``; the category is added.
     parts : sequence of Markup
@@ -53,18 +54,19 @@ def pattern_page(
     sub : str
         In place of what was looked at.
     headline : str
-        In place of the result's sentence.
+        In place of the result's sentences.
     lines : sequence of str
         Under the headline.
     """
+    first, *others = result.get("sentences") or [str(result["sentence"])]
     kind = sources.label(result["category"]) if result.get("category") else ""
     return render(
         "result.html",
         demonstration=demonstration,
         heading=f"{heading}: {kind}" if kind else heading,
         sub=sub or looked_at(result),
-        headline=headline or str(result["sentence"]),
-        lines=[*lines, LEAD],
+        headline=headline or first,
+        lines=[*([] if headline else others), *lines, LEAD],
         notes=[str(note) for note in result.get("notes") or ()],
         about="this result",
         parts=[part for part in parts if part is not None],

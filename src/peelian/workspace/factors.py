@@ -109,10 +109,12 @@ def factors(
         workspace.progress(LABEL, 3, 3)
         told = {name: value for name, value in found.to_dict().items() if name not in ("tests", "left_out")}
         others = _with_others(found.table, category)
+        said = [_lags_sentence(found, others, category), _places_sentence(places)]
         result: dict[str, Any] = {
             **chosen.to_dict(),
             **told,
-            "sentence": f"{_lags_sentence(found, others, category)} {_places_sentence(places)}",
+            "sentence": " ".join(said),
+            "sentences": said,
             "compared": len(found.table),
             "without": found.left_out,
             "tests": plain(others.head(SHOWN).to_dict("records")),

@@ -124,10 +124,12 @@ def repeats(
         test, untried = _tried(every, chosen, grid, weeks, {**bands, **fewer, "least_ratio": least_ratio})
         workspace.progress(LABEL, step, step)
         places = _places(zones.zones, areas)
+        said = _sentences(table, zones, test, untried)
         result: dict[str, Any] = {
             **chosen.to_dict(),
             **table.to_dict(),
-            "sentence": _sentence(table, zones, test, untried),
+            "sentence": " ".join(said),
+            "sentences": said,
             "near_repeats": table.sentence(),
             "notes": _notes(chosen, first, table),
             "other_tests": beside,
@@ -286,31 +288,33 @@ def _notes(chosen: Chosen, first: str | None, table: NearRepeat) -> list[str]:
     return said
 
 
-def _sentence(table: NearRepeat, zones: Elevated, test: ZoneTest | None, untried: str) -> str:
+def _sentences(table: NearRepeat, zones: Elevated, test: ZoneTest | None, untried: str) -> list[str]:
     """What was found, where that raises places now, and whether such places are worth more than counting."""
     if table.incidents < 2 or not table.significant.any():
-        return table.sentence()
+        return [table.sentence()]
     row = table.frame.iloc[0]
     apart = "at the same place" if row["distance_to_m"] == 0 else f"{row['distance']} apart"
-    said = (
-        f"Reports follow each other more than chance makes: most of all {apart} and {row['time']} later, "
-        f"{row['ratio']:.1f} times as often ({row['ratio_low']:.1f} to {row['ratio_high']:.1f}). "
-    )
+    said = [
+        (
+            f"Reports follow each other more than chance makes: most of all {apart} and {row['time']} later, "
+            f"{row['ratio']:.1f} times as often ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})."
+        )
+    ]
     first = row["distance_to_m"] == table.distances[0] and row["days_to"] == table.days[0]
     if first and table.tied_pairs >= MANY_TIED * row["observed"]:
-        said += (
+        said.append(
             f"{table.tied_pairs:,} of these {row['observed']:,} pairs share the very day too, and may be one event "
-            "that was written down twice. "
+            "that was written down twice."
         )
     if len(zones.zones):
         extra, low, high = (float(zones.zones[name].sum()) for name in ("extra", "extra_low", "extra_high"))
-        said += (
+        said.append(
             f"As of {zones.at} that raises {len(zones.zones):,} places, where about {_few(extra)} reports more in all "
-            f"than by chance are to be expected ({_few(low)} to {_few(high)}). "
+            f"than by chance are to be expected ({_few(low)} to {_few(high)})."
         )
     else:
-        said += f"As of {zones.at} that raises no place clearly. "
-    return said + (_verdict(test) if test is not None else untried)
+        said.append(f"As of {zones.at} that raises no place clearly.")
+    return [*said, _verdict(test) if test is not None else untried]
 
 
 def _few(n: float) -> str:
