@@ -1,4 +1,4 @@
-"""``peelian patterns links``: which reports belong together, as hypotheses."""
+"""``peelian patterns links | duplicates``: which reports, and which records, belong together: hypotheses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from peelian.cli.options import As, AsJson, Category, Where
 from peelian.cli.report import Bar, show, told
+from peelian.units import parse_length
 
 __all__ = ["add_to"]
 
@@ -21,6 +22,7 @@ To = Annotated[str | None, typer.Option("--to", help="The day after the last: YY
 def add_to(app: typer.Typer) -> None:
     """Give an app these commands."""
     app.command("links")(links)
+    app.command("duplicates")(duplicates)
 
 
 def links(
@@ -88,6 +90,69 @@ def links(
             prior=prior,
         )
     text = told(done.result, opened.page(done.run, "links.html"), rows=_rows(done.run, done.result))
+    show(done.to_dict(), text, as_json=as_json)
+
+
+def duplicates(
+    workspace: Where = HERE,
+    category: Annotated[
+        str | None, typer.Option("--category", "-c", help="Records of it alone (default: all records).")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: 365 days before the end).")
+    ] = None,
+    last: To = None,
+    source: Annotated[
+        str | None, typer.Option(help="Records of this source alone (default: of all, together).")
+    ] = None,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            help="Another source: pairs of a record of --source with one of this, as calls with reports."
+        ),
+    ] = None,
+    reach: Annotated[str, typer.Option(help="How far apart records may be: '200 m', '500 ft'.")] = "200 m",
+    hours: Annotated[float, typer.Option(help="How many hours apart they may be.")] = 24.0,
+    same_at: Annotated[
+        float, typer.Option(help="Probability from which on two records are taken as the same incident.")
+    ] = 0.9,
+    different_at: Annotated[
+        float, typer.Option(help="Probability below which they are taken as different ones.")
+    ] = 0.1,
+    one_to_one: Annotated[
+        bool | None,
+        typer.Option(
+            "--one-to-one/--many",
+            help="A record has one partner at most, or may have many (default: one between two sources).",
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["moved", "splink"], typer.Option(help="What compares them; splink is the extra 'linkage'.")
+    ] = "moved",
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find records that may be of the same incident, within sources or between two; nothing is deleted or merged."""
+    from peelian.workspace.duplicates import duplicates as look
+    from peelian.workspace.workspace import Workspace
+
+    with Bar(quiet=as_json) as bar:
+        opened = Workspace(workspace, role=role, progress=bar)
+        done = look(
+            opened,
+            category=category,
+            first=first,
+            last=last,
+            source=source,
+            other=other,
+            metres=parse_length(reach),
+            hours=hours,
+            same_at=same_at,
+            different_at=different_at,
+            one_to_one=one_to_one,
+            engine=engine,
+        )
+    text = told(done.result, opened.page(done.run, "duplicates.html"), rows=_rows(done.run, done.result))
     show(done.to_dict(), text, as_json=as_json)
 
 

@@ -231,11 +231,11 @@ def _series(row: Any) -> str:
     return f"the {row.incidents} reports {', '.join(row.ids)}, from {row.first} to {row.last}, are one series{held}"
 
 
-def _ids(n: int, at: npt.NDArray[np.int64], found: list[dict[str, Any]]) -> list[str]:
+def _ids(n: int, at: npt.NDArray[np.int64], found: list[dict[str, Any]]) -> pd.Series:
     ids = [""] * n
     for k, one in zip(at.tolist(), found, strict=True):
         ids[k] = one["id"]
-    return ids
+    return pd.Series(ids, dtype="str")
 
 
 def _first(row: Any, days: dict[str, str], parts: list[dict[str, Any]]) -> dict[str, Any]:
