@@ -16,6 +16,8 @@ from peelian.errors import DataError, NotEnoughDataError, RefusedError, UsageErr
 from peelian.patterns.chance_links import nearer_than_chance
 from peelian.workspace import Workspace
 from peelian.workspace.chosen import choose
+from peelian.workspace.duplicates import duplicates
+from peelian.workspace.erase import erase
 from peelian.workspace.judge import answers, judge
 from peelian.workspace.ledger import entries, verify_ledger
 from peelian.workspace.links import links
@@ -201,6 +203,19 @@ def test_answers_are_kept_and_scored_at_the_foot_of_the_next_page(acting: Opener
     assert again.result["answers"]["confirmed"] == 1
     assert "How earlier hypotheses held" in page_of(workspace, again)
     assert links(workspace, "robbery").result["answers"] is None, "of another category"
+
+
+def test_an_erased_report_leaves_what_was_found_and_given(acting: Opener, given: tuple[Path, Path]) -> None:
+    workspace = acting()
+    done = links(workspace, "burglary", first=SINCE, labels=given[0], manner=given[1])
+    gone = str(workspace.table(done.run, "labels")["incident"].dropna().iloc[0])
+    made = duplicates(workspace, category="burglary", first=SINCE)
+    erase(acting("steward"), [gone], reason="a court ordered that this record goes")
+    for name in (done.run, made.run):
+        for path in sorted((workspace.folder / "runs" / name).iterdir()):
+            text = pd.read_parquet(path).to_csv() if path.suffix == ".parquet" else path.read_text("utf-8")
+            assert gone not in text, path
+    assert "[erased]" in workspace.table(done.run, "labels")["incident"].tolist()
 
 
 def labelled(tmp_path: Path, rows: list[tuple[str, str]]) -> Path:

@@ -155,7 +155,8 @@ def _links(rows: Sequence[Result], *, learnt: bool) -> Markup | None:
 
 
 def _apart(row: Result) -> str:
-    return f"{number(row['metres'], digits=0)} m, {plural(round(row['days'], 1), 'day')} apart"
+    days = number(row["days"], digits=1).removesuffix(".0")
+    return f"{number(row['metres'], digits=0)} m, {days} {'day' if days == '1' else 'days'} apart"
 
 
 def _likely(probability: float) -> str:
@@ -192,8 +193,7 @@ def _series(candidates: pd.DataFrame, *, learnt: bool) -> Markup | None:
         [
             str(row["id"]) or "no name",
             number(row["incidents"]),
-            f"{day(row['first'])} to {day(row['last'])}",
-            number(row["metres"] / 1000, digits=1),
+            f"{day(row['first'])} to {day(row['last'])}, {number(row['metres'], digits=0)} m across",
             _likely(row["probability"]),
             _likely(row["weakest"]),
             *([str(row["labels"])] if learnt else []),
@@ -201,17 +201,16 @@ def _series(candidates: pd.DataFrame, *, learnt: bool) -> Markup | None:
         ]
         for row in rows[:MOST]
     ]
-    of = ("Links, on average", "Weakest link") if learnt else ("Not chance, on average", "At the least")
+    of = ("Mean link", "Weakest") if learnt else ("Not chance, mean", "At the least")
     columns = (
         "Series",
         "Reports",
-        "When",
-        "Across, km",
+        "When and how wide",
         *of,
         *(("Beside the labels",) if learnt else ()),
         "Reports",
     )
-    kinds = ("", "n", "words", "n", "n", "n", *(("words",) if learnt else ()), "words")
+    kinds = ("", "n", "", "n", "n", *(("",) if learnt else ()), "words")
     against = int(candidates["labels"].str.contains("keep apart").sum())
     note = (
         "A candidate series is what hangs together by likely links. The mean of its links is no promise that all of "

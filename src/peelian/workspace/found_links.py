@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ def by_model(links: Links, incidents: Incidents) -> Found:
     return Found(
         {
             **{name: told[name] for name in kept},
+            "sentences": _sentences(told["sentence"]),
             "trial_sentence": None if links.trial is None else links.trial.sentence(),
             "bands": None,
             "pairs": [_first(pairs.iloc[k], days, links.why[k]) for k in shown],
@@ -118,6 +120,7 @@ def by_chance(links: ChanceLinks, incidents: Incidents) -> Found:
         {
             "settings": told["settings"],
             "sentence": told["sentence"],
+            "sentences": _sentences(told["sentence"]),
             "expected": float(pairs["probability"].sum()),
             "reached": len(pairs),
             "model": None,
@@ -204,6 +207,11 @@ def areas_of(areas: Areas | None, pairs: pd.DataFrame, incidents: Incidents) -> 
     names = [str(name) for name in areas.frame["name"]]
     (x1, y1), (x2, y2) = (places_of(incidents, first[end].tolist()) for end in ("one", "two"))
     return [names[i] if i >= 0 else "" for i in areas.locate((x1 + x2) / 2, (y1 + y2) / 2).tolist()]
+
+
+def _sentences(text: str) -> list[str]:
+    """A text sentence by sentence: the first is what matters most."""
+    return re.split(r"(?<=\.)\s+(?=[A-Z0-9])", text)
 
 
 def _rows(frame: pd.DataFrame) -> list[Any]:

@@ -172,7 +172,9 @@ def links(
         )
         workspace.progress(LABEL, 3, 3)
         given = {"labels": None if asked.labels is None else asked.labels.table, "manner": asked.given}
-        tables = {"pairs": found.pairs, "series": found.candidates, **found.tables}
+        # As text, in which an id can be found and erased.
+        series_ = found.candidates.assign(ids=found.candidates["ids"].map(", ".join).astype("str"))
+        tables = {"pairs": found.pairs, "series": series_, **found.tables}
         tables |= {name: table for name, table in given.items() if table is not None}
         details = {"links": len(found.pairs), "series": len(found.candidates), "learnt": found.learnt}
         return keep(workspace, "links", result, category=category, page=page, tables=tables, details=details)
