@@ -103,6 +103,14 @@ def test_calls_are_linked_to_reports_one_to_one(two: Opener) -> None:
     assert not many.result["settings"]["one_to_one"]
 
 
+def test_with_splink_the_bytes_are_the_same_too(acting: Opener) -> None:
+    pytest.importorskip("splink", reason="splink is the extra 'linkage'")
+    done = duplicates(acting(), first="2016-07-01", engine="splink")
+    assert done.result["settings"]["engine"] == "splink"
+    assert done.result["features"] == []
+    assert replay(acting("overseer"), done.run).result["same"]
+
+
 def test_the_uncertain_are_named_first_and_can_be_answered(acting: Opener) -> None:
     workspace = acting()
     done = duplicates(workspace, category="burglary")

@@ -72,8 +72,13 @@ def splink_probabilities(
     logger = logging.getLogger("splink")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
+    # One thread: sums in another order differ in their last digits.
     connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "threads": "1",
+        }
     )
     try:
         tables = _tables(records, metres, minutes, between)
