@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from peelian.errors import DataError, UsageError
@@ -238,8 +237,3 @@ def _ids(given: pd.Series, incidents: Incidents) -> pd.Series:
         forms = (one, *(hashed_id(source, one) for source in sources))
         found[one] = next((form for form in forms if form in stored), None)
     return pd.Series([found[one] for one in given.where(given.notna(), None).tolist()], dtype=object)
-
-
-def within(table: pd.DataFrame, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows of a table of `known_series` or `manner_of` are about one of some incidents."""
-    return table[INCIDENT].isin(list(ids)).to_numpy()
