@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from peelian.charter import Policy
 from peelian.errors import NotEnoughDataError, RefusedError, UsageError
-from peelian.workspace import Workspace
+from peelian.workspace import Workspace, guard
 from peelian.workspace.chosen import choose, coarse_cells, study_cells
+from peelian.workspace.emerging import emerging
+from peelian.workspace.factors import factors
 from peelian.workspace.hot import hot
 from peelian.workspace.ledger import verify_ledger
+from peelian.workspace.repeats import repeats
 from peelian.workspace.replay import replay
+from peelian.workspace.time import time
 
 Opener = Callable[..., Workspace]
 
@@ -94,3 +99,18 @@ def test_cells_are_doubled_until_there_are_few_enough(acting: Opener) -> None:
     few = coarse_cells(acting(), most=400)
     assert len(few) <= 400
     assert few.cell in (2 * own.cell, 4 * own.cell)
+
+
+@pytest.mark.parametrize("look", [hot, time, repeats, factors, emerging])
+def test_who_may_look_for_patterns_alone_is_not_shown_records(
+    acting: Opener, look: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patterns name single places and reports, so that they take the right to read records too."""
+    permit = '@id("commander-looks")\n'
+    permit += 'permit (principal == Role::"commander", action == Action::"patterns", resource);\n'
+    opened = acting("commander")
+    rules = Policy.of({**Policy.defaults(), "own.cedar": permit}, folder=opened.folder)
+    monkeypatch.setattr(guard, "rules_now", lambda workspace, known: rules)
+    with pytest.raises(RefusedError, match="read records"):
+        look(opened, "burglary")
+    assert not list((opened.folder / "runs").glob(f"{look.__name__}-*"))

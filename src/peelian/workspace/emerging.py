@@ -90,6 +90,7 @@ def emerging(
         See `peelian.workspace.chosen.choose` and `peelian.patterns.emerging.emerging`.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.emerging import emerging_page
 
     wanted = _wanted(method)

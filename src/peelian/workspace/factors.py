@@ -90,6 +90,7 @@ def factors(
         `peelian.patterns.risk_factors.risk_factors`.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.factors import factors_page
 
     check_level(level)

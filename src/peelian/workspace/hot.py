@@ -48,6 +48,7 @@ def hot(
         See `peelian.workspace.chosen.choose` and `peelian.patterns.local_g.hot_cells`.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.hot import hot_page
 
     with workspace.writing():

@@ -91,6 +91,7 @@ def repeats(
         See `peelian.workspace.chosen.choose` and `peelian.patterns.near_repeat.near_repeat`.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.repeats import repeats_page
 
     if weeks < FEWEST_WEEKS:

@@ -60,6 +60,7 @@ def time(
         See `peelian.workspace.chosen.choose` and `peelian.patterns.times.times`.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.time import time_page
 
     check_level(level, what="false-discovery rate")
