@@ -44,15 +44,16 @@ def folder(tmp_path: Path) -> Path:
 
 # Who may do what by default: written out, so that a change of the policies is a change of this table.
 MATRIX = {
-    "analyst": "import quality forecast trial drift patterns judge plan audit publish verify read_records status look attend review "
-    "object oversee replay cosign propose_policy comment_policy enact_policy approve_policy emergency retain erase",
+    "analyst": "import quality forecast trial drift patterns judge plan audit publish verify read_records status look "
+    "attend review object oversee replay cosign propose_policy comment_policy enact_policy approve_policy emergency "
+    "retain erase",
     "commander": "audit decide suspend lift publish verify status look withdraw attend review object answer oversee "
     "resume replay cosign propose_policy comment_policy enact_policy approve_policy emergency hold release",
     "dispatcher": "verify read_records status attend object propose_policy comment_policy enact_policy approve_policy "
     "emergency",
-    "overseer": "quality trial drift patterns suspend lift audit verify read_records status look withdraw review object answer "
-    "oversee read_names halt resume replay cosign propose_policy comment_policy enact_policy approve_policy "
-    "review_emergency hold release",
+    "overseer": "quality trial drift patterns suspend lift audit verify read_records status look withdraw review "
+    "object answer oversee read_names halt resume replay cosign propose_policy comment_policy enact_policy "
+    "approve_policy review_emergency hold release",
     "public": "verify status object",
     "steward": "import verify init status object cosign propose_policy comment_policy enact_policy people rotate "
     "retain erase backup",

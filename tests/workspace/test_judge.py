@@ -91,5 +91,52 @@ def test_the_commands(acting: Opener, city: Path, capsys: pytest.CaptureFixture[
     assert "which stays on record" in out
     code, out, _ = command(capsys, "patterns", "answers", "-w", city)
     assert f"{run} L1: rejected, stated with 0.90" in out
+    assert REASON not in out
     code, _, err = command(capsys, "patterns", "confirm", run, "L2", "-w", city)
     assert (code, "no reason was given" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "somebody called from 314-555-0100 about both",
+        "both were seen by a witness who lives near",
+        "the suspect of the first was seen at the second",
+        "the same door was forced, says John Smith of the board",
+        "the goods were found at 12 Main Street in the end",
+        "write to someone@example.org for the photographs",
+    ],
+)
+def test_a_reason_about_a_person_is_refused_before_anything_is_kept(acting: Opener, reason: str) -> None:
+    run = stored(acting())
+    with pytest.raises(UsageError, match="about the incidents alone"):
+        judge(acting(), run, "L1", confirmed=True, reason=reason)
+    assert judged(acting()) == []
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        REASON,
+        "reported twice, on 2016-03-01 and again on 2016-03-02, with the same 3 windows",
+        "Dutch gables broken in the same way in 14 of 15 houses",
+    ],
+)
+def test_a_reason_about_the_incidents_is_kept(acting: Opener, reason: str) -> None:
+    run = stored(acting())
+    assert judge(acting(), run, "L1", confirmed=True, reason=reason).result["reason"] == reason
+
+
+def test_a_bound_on_a_probability_is_not_scored_as_one(acting: Opener) -> None:
+    workspace = acting()
+    told = [
+        {"id": "S1", "said": "a chain", "probability": 0.9, "at_most": True},
+        {"id": "S2", "said": "b", "probability": None},
+    ]
+    with workspace.writing():
+        made = workspace.commit(workspace.new_run("week"), {"hypotheses": told})
+    for name in ("S1", "S2"):
+        judge(workspace, made.run, name, confirmed=False, reason=REASON)
+    found = answers(workspace)
+    assert len(found["answers"]) == 2
+    assert found["scores"]["week"]["answered"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,10 @@ import pytest
 from peelian.errors import NotEnoughDataError, RefusedError, UsageError
 from peelian.records import Incidents
 from peelian.workspace import Workspace
+from peelian.workspace.chosen import Chosen
 from peelian.workspace.replay import replay
-from peelian.workspace.week import week
-from peelian.workspace.week_parts import data_problems, weekly
+from peelian.workspace.week import _chosen, _covered, week
+from peelian.workspace.week_parts import data_problems, over_categories, weekly
 
 from ..cli.conftest import run
 
@@ -77,7 +79,7 @@ def test_each_hypothesis_has_a_name_and_a_probability(done: tuple[Workspace, str
     result = workspace.result(name)
     candidates = [one for part in result["series"] for one in part["candidates"]]
     assert [one["id"] for one in result["hypotheses"]] == [f"S{i + 1}" for i in range(len(candidates))]
-    assert all(0 < one["probability"] <= 1 for one in result["hypotheses"])
+    assert all(one["probability"] is None for one in result["hypotheses"]), "nearness alone is no probability"
 
 
 def test_the_page_says_what_is_missing_and_what_it_is_about(done: tuple[Workspace, str]) -> None:
@@ -92,6 +94,42 @@ def test_the_page_says_what_is_missing_and_what_it_is_about(done: tuple[Workspac
 def test_it_is_made_again_byte_by_byte(done: tuple[Workspace, str]) -> None:
     workspace, name = done
     assert replay(Workspace(workspace.folder, role="overseer"), name).result["same"]
+
+
+def chosen(name: str, start: str, end: str, days: Incidents) -> Chosen:
+    return Chosen(name, days, np.datetime64(start), np.datetime64(end), 0)
+
+
+def test_a_rare_category_makes_the_records_of_the_others_no_shorter() -> None:
+    end = "2017-01-01"
+    often, once = at("2014-01-05", "2016-12-30"), at("2016-12-30")
+    both = {
+        "often": chosen("often", "2014-01-01", end, often),
+        "rare": chosen("rare", "2014-01-01", end, once),
+    }
+    assert _covered(both, np.datetime64(end)) == (156, {})
+    late = chosen("late", "2016-06-01", end, once)
+    assert _covered({**both, "late": late}, np.datetime64(end)) == (156, {"late": "2016-06-01"})
+
+
+def test_one_source_that_stopped_does_not_move_the_week(
+    acting: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = {"burglary": "2016-07-01", "robbery": "2016-03-01"}
+    monkeypatch.setattr(
+        "peelian.workspace.week.choose",
+        lambda _, name, last=None: chosen(name, "2016-01-01", ends[name], at("2016-02-01")),
+    )
+    found, end, early = _chosen(acting(), at("2016-02-01"), [*ends], None)
+    assert (list(found), str(end)) == (["burglary"], "2016-07-01")
+    assert early == ["robbery is not looked at: its records end on 2016-03-01, before the week does."]
+
+
+def test_a_signal_has_the_rate_over_all_categories() -> None:
+    parts: list[dict[str, Any]] = [{"p": p, "signals": []} for p in (0.01, 0.5, None, 0.9)]
+    parts[0]["signals"] = [{}]
+    over_categories(parts)
+    assert parts[0]["signals"] == [{"q_week": pytest.approx(0.03)}]
 
 
 def test_a_gap_in_the_records_is_told(acting: Opener) -> None:

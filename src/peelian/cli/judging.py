@@ -85,10 +85,14 @@ def answers(workspace: Where = HERE, role: As = None, as_json: AsJson = False) -
 
 def _told(found: dict[str, Any]) -> str:
     lines = [
-        f"{one['of']} {one['hypothesis']}: {one['answer']}, stated with {one['probability']:.2f} ({one['reason']})"
+        f"{one['of']} {one['hypothesis']}: {one['answer']}, {_stated(one['probability'])}"
         for one in found["answers"]
     ]
     lines = lines or [
         "nothing was confirmed or rejected yet: peelian patterns confirm RUN HYPOTHESIS --reason '...'"
     ]
     return "\n".join([*lines, *(f"{verb}: {score['sentence']}" for verb, score in found["scores"].items())])
+
+
+def _stated(probability: float | None) -> str:
+    return "no probability was stated" if probability is None else f"stated with {probability:.2f}"

@@ -161,7 +161,10 @@ def _rows(run: str, result: dict[str, Any]) -> list[str]:
     rows, found = [], result["hypotheses"]
     for letter in dict.fromkeys(one["id"][0] for one in found):
         kind = [one for one in found if one["id"][0] == letter]
-        rows += [f"{one['id']:>4}  {one['probability']:.2f}  {one['said']}" for one in kind[:SHOWN]]
+        rows += [
+            f"{one['id']:>4}  {'at most ' if one.get('at_most') else ''}{one['probability']:.2f}  {one['said']}"
+            for one in kind[:SHOWN]
+        ]
         rows += (
             [f"      and {len(kind) - SHOWN} more on the page or in its tables"] if len(kind) > SHOWN else []
         )

@@ -33,6 +33,8 @@ CHECKED = 52
 """Past weeks on which the comparison is tried, to see how far off it is."""
 LOCAL = 5
 """Weeks over which the scatter of a week around its neighbours is measured."""
+FEW = 5.0
+"""Reports of the same weeks of past years with which a series' own season counts as much as that of all series."""
 ALIKE = 10.0
 """How many values of its own it takes for a series' scatter to count as much as that of all series together."""
 
@@ -297,7 +299,12 @@ def _expected(
     before = np.sum(
         [matrix[:, now - b - window - recent : now - b - window].mean(axis=1) for b in back], axis=0
     )
-    share = np.divide(around, before, out=np.ones(len(matrix)), where=before > 0)
+    # The share of the season is moved towards that of all series, the more the fewer reports it rests on.
+    whole = float(around.sum() / before.sum()) if before.sum() > 0 else 1.0
+    weeks = 2 * window + 1
+    share = (
+        whole * (around * weeks + FEW) / (whole * before * weeks + FEW) if whole > 0 else np.ones(len(matrix))
+    )
     # Half a report more: where there was none in half a year, one may come all the same (Jeffreys' prior).
     level = (matrix[:, now - recent : now].sum(axis=1) + 0.5) / recent
     measured = 1 / (len(back) * (2 * window + 1)) + (1 + 1 / len(back)) / recent

@@ -152,7 +152,7 @@ def level_chart(found: ChangePoints, *, title: str, desc: str, unit: str) -> Mar
     left, right, top, bottom = 44.0, WIDTH - RIGHT, 46.0, 230.0
 
     def across(day: float) -> float:
-        return left + (day - edges[0]) / (edges[-1] - edges[0]) * (right - left)
+        return left + (day - float(edges[0])) / float(edges[-1] - edges[0]) * (right - left)
 
     def up(value: float) -> float:
         return bottom - value / ticks[-1] * (bottom - top)

@@ -219,16 +219,18 @@ def _repeats_by_category(parts: Sequence[Result]) -> Markup:
             else _with_interval(top["ratio"], top["ratio_low"], top["ratio_high"])
         )
         counts = [number(p[name]) for name in ("new", "single", "raised")]
-        rows.append([sources.label(p["category"]), *counts, said])
+        rows.append([sources.label(p["category"]), *counts, said, number(p["tied"])])
     columns = (
-        "Category", "New repeats", "Single reports", "Raised in all", "Times chance",
+        "Category", "New repeats", "Single reports", "Raised in all", "Times chance", "Same day",
     )  # fmt: skip
     said = (
         "New repeats: places where a report of the week lies near another recent one. Single reports: places around "
-        "one report of the week. Times chance: how often reports follow each other there, at the highest."
+        "one report of the week. Times chance: how often reports follow each other there, at the highest. Same day: "
+        "reports of the past year that share place and day with another; each may be one event that was written down "
+        "twice."
     )
     return Markup("{}{}").format(
-        Table(columns, rows, ("", "n", "n", "n", "n")).html("Near repeats by category, in places"),
+        Table(columns, rows, ("", "n", "n", "n", "n", "n")).html("Near repeats by category, in places"),
         _said(said),
     )
 
@@ -267,7 +269,7 @@ def _clusters(
             number(one["expected"], digits=1),
             _with_interval(one["ratio"], one["low"], one["high"]),
             number(one["p"], digits=3),
-            number(one["q"], digits=3),
+            number(one["q_week"], digits=3),
             "not known" if one["alarms_a_year"] is None else number(one["alarms_a_year"], digits=1),
             "new" if one["new"] else "as last week",
         ]
@@ -292,7 +294,7 @@ def _series(result: Result) -> list[Markup]:
             sources.label(part["category"]),
             number(len(one["incidents"])),
             f"{day(one['first'])} to {day(one['last'])}",
-            number(one["probability"], digits=2),
+            "not known" if one["probability"] is None else number(one["probability"], digits=2),
             ", ".join(map(str, one["incidents"][:8])),
         ]
         for part in result["series"]
@@ -319,4 +321,6 @@ def _not_come(rows: Sequence[Result]) -> Markup:
         for row in rows
     ]
     columns = ("What", "Reported", "Expected", "Interval")
-    return Table(columns, said, ("words", "n", "n", "n")).html("What was expected, and what came")
+    note = _said("By chance about one number in twenty lies below its interval, though nothing changed.")
+    table = Table(columns, said, ("words", "n", "n", "n")).html("What was expected, and what came")
+    return Markup("{}{}").format(table, note)

@@ -104,11 +104,11 @@ def by_chance(links: ChanceLinks, incidents: Incidents) -> Found:
     days = _days(incidents)
     open_ = np.arange(min(len(pairs), HYPOTHESES))
     said = [_linked(row, days) for row in _rows(pairs.iloc[open_])]
-    found = named("L", [(text, row.probability) for text, row in said])
+    found = named("L", [(text, row.probability) for text, row in said], at_most=True)
     pairs.insert(0, "id", _ids(len(pairs), open_, found))
     candidates = _chains(links, incidents)
     series = _rows(candidates.head(CANDIDATES))
-    chains = named("S", [(_series(row), row.probability) for row in series])
+    chains = named("S", [(_series(row), row.probability) for row in series], at_most=True)
     candidates.insert(0, "id", _ids(len(candidates), np.arange(len(series)), chains))
     same = int(((pairs["metres"] < 1) & (pairs["days"] == 0)).sum())
     twice = (

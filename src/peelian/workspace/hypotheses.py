@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from peelian.patterns.answers import score_answers
-from peelian.workspace.judge import judged
+from peelian.workspace.judge import judged, scored
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["answered", "named"]
@@ -23,7 +23,9 @@ def named(letter: str, found: Iterable[tuple[str, float]], **more: Any) -> list[
 def answered(workspace: Workspace, verb: str, category: str) -> dict[str, Any] | None:
     """How the hypotheses of earlier runs of a verb and a category held; None where nobody has answered one."""
     runs = {row["id"] for row in workspace.runs(verb, category=category)}
-    last = {(one["of"], one["hypothesis"]): one for one in judged(workspace) if one["of"] in runs}
+    last = {
+        (one["of"], one["hypothesis"]): one for one in judged(workspace) if one["of"] in runs and scored(one)
+    }
     if not last:
         return None
     found = score_answers(

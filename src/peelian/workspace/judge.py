@@ -6,6 +6,8 @@ it was stated at the time, so that nothing that is computed later can look as if
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from peelian.charter import check_reason
@@ -13,7 +15,7 @@ from peelian.errors import UsageError
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["JUDGED", "answers", "judge", "judged"]
+__all__ = ["JUDGED", "answers", "judge", "judged", "scored"]
 
 JUDGED = ("links", "duplicates", "week")
 """Verbs whose results hold hypotheses."""
@@ -41,7 +43,7 @@ def judge(workspace: Workspace, run: str, hypothesis: str, *, confirmed: bool, r
         There is no such result or hypothesis, or the reason says too little.
     """
     workspace.require("judge", {"kind": "run"})
-    said = check_reason(reason)
+    said = _about_incidents(check_reason(reason))
     with workspace.writing():
         source = _source(workspace, run)
         stated = _stated(workspace.result(run), run, hypothesis)
@@ -51,6 +53,7 @@ def judge(workspace: Workspace, run: str, hypothesis: str, *, confirmed: bool, r
             "hypothesis": stated["id"],
             "said": stated["said"],
             "probability": stated["probability"],
+            "at_most": bool(stated.get("at_most", False)),
             "answer": "confirmed" if confirmed else "rejected",
             "reason": said,
             "in_place_of": earlier[-1]["run"] if earlier else None,
@@ -72,6 +75,11 @@ def judged(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
+def scored(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer can tell how good a probability was: one was stated, and not only a bound on it."""
+    return answer["probability"] is not None and not answer["at_most"]
+
+
 def answers(workspace: Workspace) -> dict[str, Any]:
     """What was answered, and how the stated probabilities hold against it.
 
@@ -87,13 +95,46 @@ def answers(workspace: Workspace) -> dict[str, Any]:
     last = {(one["of"], one["hypothesis"]): one for one in judged(workspace)}
     scores = {}
     for verb in JUDGED:
-        own = [one for (run, _), one in last.items() if run.rpartition("-")[0] == verb]
+        own = [one for (run, _), one in last.items() if run.rpartition("-")[0] == verb and scored(one)]
         found = score_answers(
             [one["probability"] for one in own], [one["answer"] == "confirmed" for one in own]
         )
         scores[verb] = {**found.to_dict(), "sentence": found.sentence()}
     shown = ("run", "at", "of", "hypothesis", "said", "probability", "answer", "reason")
     return {"answers": [{key: one[key] for key in shown} for one in last.values()], "scores": scores}
+
+
+_PERSONAL = (
+    (re.compile(r"[\w.+-]+@[\w-]+\.\w"), "an e-mail address"),
+    (re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d)\+?\(?\d[\d ().-]{5,}\d(?![\w-])"), "a telephone number"),
+    (
+        re.compile(
+            r"\b\d{1,5} (?:[NSEW]\.? )?[A-Z][\w.]+ (?:St|Street|Ave|Avenue|Rd|Road|Blvd|Dr|Drive|Ln|Lane|Ct|Pl|Way)\b"
+        ),
+        "an address",
+    ),
+    (
+        re.compile(
+            r"\b(?:suspect|offender|arrest|victim|witness|named?|born|aged|mr|mrs|ms|he|she|his|her)\w{0,3}\b",
+            re.IGNORECASE,
+        ),
+        "a word about a person",
+    ),
+    (re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+ [A-Z][a-z]+\b"), "what looks like a name"),
+)
+
+
+def _about_incidents(reason: str) -> str:
+    """A reason that rests on the incidents alone; one that seems to be about a person is refused.
+
+    It can't find every name. But who writes one is told, before anything is kept, that none belongs here.
+    """
+    for pattern, what in _PERSONAL:
+        found = pattern.search(reason)
+        if found:
+            msg = f"the reason holds {what} ({found[0]!r}); it's kept, and expected to be about the incidents alone"
+            raise UsageError(msg, hint="--reason 'the same way in and the same goods in both reports'")
+    return reason
 
 
 def _source(workspace: Workspace, run: str) -> dict[str, Any]:

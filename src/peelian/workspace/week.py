@@ -13,10 +13,18 @@ from peelian.patterns.windows import grid_windows
 from peelian.places.periods import as_day
 from peelian.records import Incidents
 from peelian.workspace.calls import recorded
-from peelian.workspace.chosen import choose, coarse_cells, keep
+from peelian.workspace.chosen import Chosen, choose, coarse_cells, keep
 from peelian.workspace.history import CATCH_ALL
 from peelian.workspace.outcome import Outcome
-from peelian.workspace.week_parts import clusters, data_problems, not_come, repeats, series, weekly
+from peelian.workspace.week_parts import (
+    clusters,
+    data_problems,
+    not_come,
+    over_categories,
+    repeats,
+    series,
+    weekly,
+)
 from peelian.workspace.workspace import Workspace
 
 __all__ = ["week"]
@@ -58,14 +66,18 @@ def week(
         No category has reports enough, or the records end before the week does.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.week import week_page
 
     with workspace.writing():
         every = workspace.incidents(officer_initiated=False)
-        looked, end = _chosen(workspace, every, categories, until)
+        chosen, end, early = _chosen(workspace, every, categories, until)
+        looked = {name: one.incidents for name, one in chosen.items()}
+        weeks, short = _covered(chosen, end)
+        compared = {name: one for name, one in looked.items() if name not in short}
         seed, areas = workspace.config.forecast.seed, workspace.areas
-        changes = _changes(looked, end)
-        by_area = _by_area(workspace, looked, end)
+        changes = _changes(compared, end, weeks)
+        by_area = _by_area(workspace, compared, end, weeks)
         grid = coarse_cells(workspace)
         windows = grid_windows(grid)
         parts: dict[str, list[dict[str, Any]]] = {"repeats": [], "clusters": [], "series": []}
@@ -79,6 +91,7 @@ def week(
             )
             parts["series"].append({"category": name, **series(workspace, name, incidents, end, seed=seed)})
         workspace.progress(LABEL, len(looked), len(looked))
+        over_categories(parts["clusters"])
         hypotheses = _hypotheses(parts["series"])
         raised = {name: zone for name, zone in zones.items() if zone is not None}
         rows = [] if changes is None else changes.to_dict()["rows"]
@@ -91,7 +104,14 @@ def week(
             **parts,
             "hypotheses": hypotheses,
             "not_come": not_come(workspace, rows, raised, looked, end),
-            "problems": data_problems(workspace, every, end - 7, end, changes=rows),
+            "problems": [
+                *early,
+                *[
+                    f"{name.replace('_', ' ')} is complete from {at} only, and not compared."
+                    for name, at in short.items()
+                ],
+                *data_problems(workspace, every, end - 7, end, changes=rows),
+            ],
             "cell_m": grid.cell,
             "limits": list(LIMITS),
             "origin": workspace.origin(seed=seed),
@@ -111,7 +131,10 @@ def _hypotheses(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for part in found:
         for one in part["candidates"]:
             one["id"] = f"S{len(told) + 1}"
-            said = f"{len(one['incidents'])} reports of {part['category']} from {one['first'][:10]} are one series"
+            kind = part["category"].replace("_", " ")
+            said = f"{len(one['incidents'])} reports of {kind} from {one['first'][:10]} are one series"
+            if one["probability"] is None:
+                said += f" (at most {one['share']:.0%} of their pairs are more than chance)"
             told.append(
                 {"id": one["id"], "said": said, "probability": one["probability"], "basis": part["basis"]}
             )
@@ -124,15 +147,34 @@ def _demonstration(workspace: Workspace) -> bool:
 
 def _chosen(
     workspace: Workspace, every: Incidents, categories: Sequence[str] | None, until: str | None
-) -> tuple[dict[str, Incidents], np.datetime64]:
-    """The reports of each category up to the end of the week: the earliest of the ends of all of them."""
+) -> tuple[dict[str, Chosen], np.datetime64, list[str]]:
+    """The reports of each category, the end of the week, and in words the categories whose records end before it.
+
+    The week is the last that any of them covers: one source that stopped must not move the whole report into the past.
+    """
     names = list(dict.fromkeys(categories or _most_reported(every, until)))
     if not names:
         msg = f"no category has {FEWEST} reports in the last year; expected one to look at"
         raise NotEnoughDataError(msg, hint="peelian week --category burglary")
     found = {name: choose(workspace, name, last=until) for name in names}
-    end = min(one.end for one in found.values())
-    return {name: one.incidents.where(end=end) for name, one in found.items()}, end
+    end = max(one.end for one in found.values())
+    early = [
+        f"{name.replace('_', ' ')} is not looked at: its records end on {one.end}, before the week does."
+        for name, one in found.items()
+        if one.end < end
+    ]
+    return {name: one for name, one in found.items() if one.end == end}, end, early
+
+
+def _covered(chosen: dict[str, Chosen], end: np.datetime64) -> tuple[int, dict[str, str]]:
+    """Weeks that most of the categories cover, and since when those are covered that cover fewer.
+
+    By the coverage of their sources and not by their first report: a rare category doesn't make the records short.
+    """
+    weeks = {name: max(int((end - one.start).astype(np.int64)) // 7, 1) for name, one in chosen.items()}
+    each = list(weeks.values())
+    most = max(set(each), key=lambda n: (each.count(n), n))
+    return most, {name: str(chosen[name].start) for name, n in weeks.items() if n < most}
 
 
 def _most_reported(every: Incidents, until: str | None) -> list[str]:
@@ -144,9 +186,8 @@ def _most_reported(every: Incidents, until: str | None) -> list[str]:
     return [name for _, name in sorted(names)[:CATEGORIES]]
 
 
-def _changes(looked: dict[str, Incidents], end: np.datetime64) -> WeekChanges | None:
+def _changes(looked: dict[str, Incidents], end: np.datetime64, weeks: int) -> WeekChanges | None:
     """Each category beside the same week of past years; None where the records don't reach back to one."""
-    weeks = min(_weeks(one, end) for one in looked.values())
     matrix = np.array([weekly(one, end, weeks) for one in looked.values()])
     labels = [*looked]
     if len(labels) > 1:
@@ -157,19 +198,14 @@ def _changes(looked: dict[str, Incidents], end: np.datetime64) -> WeekChanges | 
         return None
 
 
-def _weeks(incidents: Incidents, end: np.datetime64) -> int:
-    if not len(incidents):
-        return 1
-    return max(int((end - incidents.time.min().astype("datetime64[D]")).astype(np.int64)) // 7, 1)
-
-
-def _by_area(workspace: Workspace, looked: dict[str, Incidents], end: np.datetime64) -> dict[str, Any] | None:
+def _by_area(
+    workspace: Workspace, looked: dict[str, Incidents], end: np.datetime64, weeks: int
+) -> dict[str, Any] | None:
     """Each category in each area the same way; the rows that stand out, or the clearest ones."""
     areas = workspace.areas
     if areas is None:
         return None
     names = [str(name) for name in areas.frame["name"]]
-    weeks = min(_weeks(one, end) for one in looked.values())
     rows, labels = [], []
     for category, incidents in looked.items():
         of = areas.locate(incidents.x, incidents.y)

@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from peelian.errors import PeelianError
+from peelian.patterns.base import false_discovery
 from peelian.patterns.chance_links import nearer_than_chance
 from peelian.patterns.elevated import Elevated, elevated
 from peelian.patterns.emerged import Cluster
@@ -26,7 +27,7 @@ from peelian.records.delay import reporting_gap
 from peelian.workspace.given import manner_for, told_apart
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["clusters", "data_problems", "not_come", "repeats", "series", "weekly"]
+__all__ = ["clusters", "data_problems", "not_come", "over_categories", "repeats", "series", "weekly"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -83,7 +84,7 @@ def repeats(
         table = near_repeat(year, parts=PARTS, seed=seed)
         found = elevated(table, year, at=end, least_ratio=CLEARLY)
     except PeelianError as error:
-        told = {"sentence": f"Not looked at: {error.message}.", "raised": 0, "new": 0, "single": 0}
+        told = {"sentence": f"Not looked at: {error.message}.", "raised": 0, "new": 0, "single": 0, "tied": 0}
         return {**told, "places": []}, None
     week = pd.to_datetime(found.sources["day"]) >= pd.Timestamp(end - WEEK)
     zones = found.zones[found.zones["zone"].isin(found.sources.loc[week, "zone"])]
@@ -99,6 +100,7 @@ def repeats(
         "raised": len(found.zones),
         "new": len(repeated),
         "single": len(zones) - len(repeated),
+        "tied": int(table.tied),
     }
     if len(found.zones):
         top = found.zones.iloc[0]
@@ -140,11 +142,23 @@ def clusters(
             earlier = emerging(past, grid, until=last, weeks=LATEST, windows=windows, looks=LOOKS, seed=seed)
             before = {cell for one in earlier.signals for cell in one.cells}
     except PeelianError as error:
-        return {"sentence": f"Not looked at: {error.message}.", "signals": []}
+        return {"sentence": f"Not looked at: {error.message}.", "p": None, "signals": []}
     return {
         "sentence": found.sentence(),
+        "p": found.found[0].p if found.found else 1.0,
         "signals": [_cluster(one, areas, new=not before & set(one.cells)) for one in signals],
     }
+
+
+def over_categories(parts: list[dict[str, Any]]) -> None:
+    """Give each signal the false-discovery rate over the categories that were looked at, as ``q_week``.
+
+    By the p-value of each category's highest cluster: one category in many has a high one by chance.
+    """
+    looked = [part for part in parts if part["p"] is not None]
+    for part, q in zip(looked, false_discovery([part["p"] for part in looked]).tolist(), strict=True):
+        for one in part["signals"]:
+            one["q_week"] = q
 
 
 def _cluster(one: Cluster, areas: Areas | None, *, new: bool) -> dict[str, Any]:
@@ -214,7 +228,9 @@ def _chains(recent: Incidents, fresh: set[str], end: np.datetime64, *, seed: int
                     "incidents": members,
                     "first": str(time[of].min()),
                     "last": str(time[of].max()),
-                    "probability": float(share[inside].mean()),
+                    # Of pairs, and an upper bound: no probability that these are one series.
+                    "probability": None,
+                    "share": float(share[inside].mean()),
                 }
             )
     candidates.sort(key=lambda each: (-len(each["incidents"]), each["first"], each["incidents"][0]))
@@ -290,8 +306,12 @@ def _raised_before(
     return {
         "what": (
             f"{_spelled(category)}: of {len(then.zones):,} places that near repeats had raised as the week began, "
-            f"{len(then.zones) - seen:,} saw no further report; {inside:,} of {len(week):,} reports of the week lie "
-            "within the others"
+            f"{len(then.zones) - seen:,} saw no further report"
+            + (
+                f"; {inside:,} of {len(week):,} reports of the week lie within the other {seen:,}"
+                if seen
+                else ""
+            )
         ),
         "expected": None,
         "low": None,
