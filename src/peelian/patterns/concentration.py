@@ -131,11 +131,12 @@ class Concentration(Pattern):
             f"{share:.0%} of {total:,} reported incidents are in {self.needed[-1]:,} of {n:,} cells "
             f"({held.value:.1%}); dealt out by chance they would be in {chance * n:,.0f} ({chance:.1%})."
         )
-        if np.isinf(self.shape):
+        rates = self.measure(f"rates_{share:g}")
+        # An interval that reaches the even spread doesn't tell the rates from one: its lower end would be noise.
+        if np.isinf(self.shape) or (self.fits and rates.high >= share):
             return f"{said} The cells differ no more than chance makes them."
         if not self.fits:
             return said
-        rates = self.measure(f"rates_{share:g}")
         return (
             f"{said} By a model that takes chance out, {rates.value:.1%} of the cells ({rates.low:.1%} to "
             f"{rates.high:.1%}) have {share:.0%} of what is to be expected."
