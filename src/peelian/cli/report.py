@@ -45,13 +45,26 @@ class Stopped(SystemExit):
 
 
 #: What the library calls a parameter is an option here.
-_OPTIONS = ("category", "crs", "date_order", "source", "source_crs", "zone")
+_OPTIONS = ("category", "crs", "date_order", "method", "source", "source_crs", "zone")
+_NUMBERS = ("days", "distances", "least_ratio", "longest", "permutations", "radius", "replicates", "weeks")
 _PARAMETER = re.compile(rf"""\b({"|".join(_OPTIONS)})=(['"])(.*?)\2""")
+_NUMBER = re.compile(rf"""\b({"|".join(_NUMBERS)})=(?:\(([\d., ]+)\)|(\d+(?:\.\d+)?))""")
 
 
 def as_options(hint: str) -> str:
-    """A hint in the words of the command line: ``source_crs='EPSG:4326'`` becomes ``--source-crs EPSG:4326``."""
-    return _PARAMETER.sub(lambda m: f"--{m[1].replace('_', '-')} {m[3]}", hint)
+    """A hint in the words of the command line.
+
+    ``source_crs='EPSG:4326'`` becomes ``--source-crs EPSG:4326``, and ``days=(7, 14)`` becomes ``--days 7,14``.
+    """
+    hint = _PARAMETER.sub(lambda m: f"{_option(m[1])} {m[3]}", hint)
+    return _NUMBER.sub(
+        lambda m: f"{_option(m[1])} {m[3] or m[2].replace(' ', '').rstrip(',')}",
+        hint,
+    )
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
 
 
 def show(result: dict[str, Any], text: str, *, as_json: bool) -> None:

@@ -302,7 +302,7 @@ def near_repeat(
         raise UsageError(msg)
     if not elapsed and np.any(spans != np.round(spans)):
         msg = f"bands of {', '.join(f'{d:g}' for d in spans)} days were given; calendar days are whole"
-        raise UsageError(msg, hint="whole numbers, or elapsed=True where times are known to the minute")
+        raise UsageError(msg, hint="days=(7, 14)")
     if parts not in (1, 2, 4, 8, 16, 32, 64):
         msg = f"parts={parts} was given; expected 1, 2, 4, 8, 16, 32 or 64"
         raise UsageError(msg, hint="parts=16")
