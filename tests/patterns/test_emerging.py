@@ -111,6 +111,11 @@ def test_what_chance_does_not_reach_but_the_past_did_is_no_signal_and_says_so(fo
     assert "9.5 looks a year" in said
 
 
+def test_a_small_expectation_is_not_told_as_none(found: Clusters) -> None:
+    rare = replace(found, found=(replace(found.found[0], expected=0.0342),))
+    assert "where 0.034 were expected" in rare.sentence()
+
+
 def test_by_permutation() -> None:
     found = emerging(
         reports(planted=40), GRID, until=END, weeks=8, nearest=40, replicates=199, method="permutation"

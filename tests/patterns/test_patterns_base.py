@@ -19,6 +19,7 @@ from peelian.patterns.base import (
     check_level,
     check_replicates,
     false_discovery,
+    few,
     monte_carlo_p,
 )
 
@@ -115,3 +116,11 @@ def test_a_level_is_a_share(level: float) -> None:
         check_level(level)
     check_level(0.05)
     check_replicates(19)
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [(0, "0"), (1e-5, "less than 0.001"), (0.0342, "0.034"), (0.5, "0.5"), (1, "1.0"), (12.345, "12.3")],
+)
+def test_a_small_number_is_not_told_as_none(n: float, said: str) -> None:
+    assert few(n) == said

@@ -16,7 +16,7 @@ from peelian.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Pattern", "axes", "check_level", "check_replicates", "false_discovery", "monte_carlo_p"]
+__all__ = ["Pattern", "axes", "check_level", "check_replicates", "false_discovery", "few", "monte_carlo_p"]
 
 SHOWN = 10
 """Rows of a table in a notebook."""
@@ -116,6 +116,13 @@ def check_replicates(replicates: int) -> None:
     if not 19 <= replicates <= 1_000_000:
         msg = f"{replicates} replicates were given; expected from 19 to 1,000,000"
         raise UsageError(msg, hint="replicates=999")
+
+
+def few(n: float) -> str:
+    """A number with one decimal, or two significant digits below 1, so that a small one isn't told as 0.0."""
+    if 0 < n < 0.001:
+        return "less than 0.001"
+    return f"{n:.1f}" if n >= 1 else f"{n:.2g}"
 
 
 def check_level(level: float, *, what: str = "level") -> None:

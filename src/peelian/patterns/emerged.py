@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from peelian.patterns.base import Pattern, axes
+from peelian.patterns.base import Pattern, axes, few
 from peelian.places.grid import Grid
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Clusters(Pattern):
         signals, first = self.signals, self.found[0]
         what = (
             f"{first.observed:,} reports within {first.radius:,.0f} m of cell {first.place} from {first.start}, where "
-            f"{first.expected:.1f} were expected (ratio {first.ratio:.1f}, 95 % interval {first.low:.1f} to "
+            f"{few(first.expected)} were expected (ratio {first.ratio:.1f}, 95 % interval {first.low:.1f} to "
             f"{first.high:.1f})"
         )
         past = "" if first.alarms_a_year is None else f", and {_alarms(first.alarms_a_year)}"

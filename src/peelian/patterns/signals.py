@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from peelian.patterns.base import Pattern, axes
+from peelian.patterns.base import Pattern, axes, few
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,7 +158,7 @@ class Signals(Pattern):
         stand = "stands" if len(signals) == 1 else "stand"
         return (
             f"{len(signals)} of {places} {stand} out against {against}: the first is {first.place} with "
-            f"{first.observed:,} reports from {first.start}, where {first.expected:.1f} were expected "
+            f"{first.observed:,} reports from {first.start}, where {few(first.expected)} were expected "
             f"(p = {first.p:.2g}, false-discovery rate {first.q:.2g}{often}){self._past()}."
         )
 
