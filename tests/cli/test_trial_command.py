@@ -147,8 +147,9 @@ def test_a_forecast_of_little_is_an_honest_map(
     town: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One report, all at one spot, from half-way on, in the last week only: finite numbers by every method."""
-    alone = ("self_exciting", "boosted_counts") if kind == "burglary" else ()
-    for method in ("count_map", *alone, "stack"):  # which is made of them
+    # The stack is made of all the others: it is slow, and looked at where there is least to learn from.
+    others = ("self_exciting", "boosted_counts", "stack") if kind == "burglary" else ("self_exciting",)
+    for method in ("count_map", *others):
         found = result(capsys, "forecast", "-c", kind, "--workspace", town, "--method", method)
         assert found["expected"] > 0, method
         assert math.isfinite(found["expected"])
@@ -247,7 +248,7 @@ def nobody_is_left(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("cell", ["250", "60"])
+@pytest.mark.parametrize("cell", ["60"])
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     town: Path, cell: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

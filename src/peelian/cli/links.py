@@ -9,7 +9,6 @@ import typer
 
 from peelian.cli.options import As, AsJson, Category, Where
 from peelian.cli.report import Bar, show, told
-from peelian.units import parse_length
 
 __all__ = ["add_to"]
 
@@ -133,6 +132,7 @@ def duplicates(
     as_json: AsJson = False,
 ) -> None:
     """Find records that may be of the same incident, within sources or between two; nothing is deleted or merged."""
+    from peelian.units import parse_length
     from peelian.workspace.duplicates import duplicates as look
     from peelian.workspace.workspace import Workspace
 

@@ -11,7 +11,6 @@ from peelian.cli import judging, links
 from peelian.cli.options import As, AsJson, Category, Where
 from peelian.cli.report import Bar, show, told
 from peelian.errors import UsageError
-from peelian.units import parse_length
 
 __all__ = ["app"]
 
@@ -30,6 +29,13 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
 Level = Annotated[float, typer.Option(help="False-discovery rate up to which something is called a finding.")]
+
+
+def _metres(length: str | None) -> float | None:
+    """A length as it was given, in metres; None where none was."""
+    from peelian.units import parse_length  # which loads numpy, and help needs none
+
+    return None if length is None else parse_length(length)
 
 
 @app.command()
@@ -64,7 +70,7 @@ def hot(
             category,
             first=first,
             last=last,
-            cell=None if cell is None else parse_length(cell),
+            cell=_metres(cell),
             permutations=permutations,
             level=level,
         )
@@ -244,7 +250,7 @@ def factors(
             last=last,
             period=period,
             most=most,
-            cell=None if cell is None else parse_length(cell),
+            cell=_metres(cell),
             within=[metres / 1000 for metres in read_bands(within, option="--within")],
             level=level,
         )
@@ -298,8 +304,8 @@ def emerging(
             method=method,
             period=period,
             weeks=weeks,
-            cell=None if cell is None else parse_length(cell),
-            radius=None if radius is None else parse_length(radius),
+            cell=_metres(cell),
+            radius=_metres(radius),
             replicates=replicates,
             level=level,
             looks=looks,
