@@ -91,6 +91,8 @@ def test_a_higher_demand_leaves_fewer_bands() -> None:
     assert profile_of(table(PLAIN), least_ratio=9).days_after == 0
     with pytest.raises(UsageError, match=r"least_ratio=0\.5"):
         profile_of(table(PLAIN), least_ratio=0.5)
+    with pytest.raises(UsageError, match="least_ratio=nan"):
+        profile_of(table(PLAIN), least_ratio=float("nan"))
 
 
 def test_reach_and_last_day() -> None:

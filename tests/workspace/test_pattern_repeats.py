@@ -137,6 +137,8 @@ def test_where_nothing_repeats_or_the_past_is_short_it_says_so(acting: Opener) -
         ({"distances": (100, 100)}, UsageError, "has no width"),
         ({"days": (7.5,)}, UsageError, "calendar days are whole"),
         ({"least_ratio": 0.5}, UsageError, "least_ratio"),
+        ({"least_ratio": float("nan")}, UsageError, "least_ratio=nan"),
+        ({"level": 0.0}, UsageError, "level of 0.0"),
         ({"permutations": 3}, UsageError, "3 replicates"),
         ({"at": "2016-06-01", "last": "2016-07-01"}, UsageError, "come later"),
         ({"at": "2030-01-01"}, NotEnoughDataError, "complete"),

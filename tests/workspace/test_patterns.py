@@ -66,6 +66,29 @@ def test_cells_of_another_size_lie_in_the_same_areas(acting: Opener) -> None:
     assert "Downtown" in names
 
 
+def test_cells_too_large_to_compare_places_are_refused(acting: Opener) -> None:
+    with pytest.raises(UsageError, match="has 1 cell of 100000 m; expected at least 10") as told:
+        hot(acting(), "burglary", cell=100_000)
+    assert told.value.hint == f"--cell '{acting().config.place.cell:g} m'"
+
+
+def test_settings_that_are_off_are_refused_before_any_work(
+    acting: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = acting()
+    monkeypatch.setattr(opened, "writing", lambda: pytest.fail("work was begun"))
+    for level in (0.0, 1.0, float("nan")):
+        for look in (hot, time, repeats, factors, emerging):
+            with pytest.raises(UsageError, match="a share between 0 and 1"):
+                look(opened, "burglary", level=level)
+    with pytest.raises(UsageError, match="least_ratio=nan"):
+        repeats(opened, "burglary", least_ratio=float("nan"))
+    assert not opened.config.place.features
+    for reach in (0.0, -0.1, float("nan")):
+        with pytest.raises(UsageError, match="expected numbers above 0"):
+            factors(opened, "burglary", within=(reach, 0.3))
+
+
 def test_hot_places_are_kept_with_page_tables_and_entry_and_made_again(acting: Opener) -> None:
     done = hot(acting(), "burglary")
     result = done.result

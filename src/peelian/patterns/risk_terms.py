@@ -14,7 +14,7 @@ from peelian.errors import CRSError, DataError, UsageError
 from peelian.places.crs import metres_per_unit
 from peelian.places.grid import Grid
 
-__all__ = ["WITHIN", "Term", "density_of", "terms_of"]
+__all__ = ["WITHIN", "Term", "check_within", "density_of", "terms_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,6 +78,14 @@ def density_of(shapes: gpd.GeoDataFrame, grid: Grid, *, radius: float = 0.3) -> 
     return np.bincount(cell, minlength=len(grid)).astype(np.float64)
 
 
+def check_within(within: Sequence[float]) -> None:
+    """Raise UsageError unless distances `within`, in km, are above 0."""
+    if not all(0 < reach < np.inf for reach in within):
+        said = ", ".join(f"{1000 * reach:g}" for reach in within)
+        msg = f"distances of {said} m to features were given; expected numbers above 0"
+        raise UsageError(msg, hint="150, 300 and 600 m are about one, two and four blocks")
+
+
 def terms_of(
     features: Mapping[str, Floats], *, within: Sequence[float] = WITHIN
 ) -> tuple[list[Term], dict[str, str]]:
@@ -85,7 +93,13 @@ def terms_of(
 
     Features whose name begins with ``distance`` are distances in km: their logarithm, and whether they are within some
     reach. Others are numbers, as they are and, from 0 on, their logarithm.
+
+    Raises
+    ------
+    UsageError
+        A reach is not above 0.
     """
+    check_within(within)
     terms: list[Term] = []
     left_out: dict[str, str] = {}
     for feature, raw in features.items():

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from peelian.errors import UsageError
 from peelian.patterns.near_repeat import NearRepeat
 
-__all__ = ["Profile", "profile_of"]
+__all__ = ["Profile", "check_least_ratio", "profile_of"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -86,6 +86,13 @@ class Profile:
         return np.stack([left @ e for e in each], axis=1)
 
 
+def check_least_ratio(least_ratio: float) -> None:
+    """Raise UsageError unless `least_ratio` is a number of at least 1."""
+    if not 1 <= least_ratio < np.inf:
+        msg = f"least_ratio={least_ratio} was given; expected a number of at least 1: below it nothing is raised"
+        raise UsageError(msg, hint="least_ratio=1.5")
+
+
 def profile_of(found: NearRepeat, *, least_ratio: float = 1.0) -> Profile:
     """The bands that stand out, as far and as long as they do so without a break.
 
@@ -98,11 +105,9 @@ def profile_of(found: NearRepeat, *, least_ratio: float = 1.0) -> Profile:
     Raises
     ------
     UsageError
-        `least_ratio` is below 1, or the table is of elapsed hours: zones are for days.
+        `least_ratio` is below 1 or no number, or the table is of elapsed hours: zones are for days.
     """
-    if not least_ratio >= 1:
-        msg = f"least_ratio={least_ratio} was given; below 1 nothing is raised"
-        raise UsageError(msg, hint="least_ratio=1.5")
+    check_least_ratio(least_ratio)
     if found.elapsed:
         msg = "a table of elapsed time was given; zones are for calendar days"
         raise UsageError(msg, hint="near_repeat(..., elapsed=False)")

@@ -22,6 +22,9 @@ __all__ = ["CELLS", "Chosen", "choose", "coarse_cells", "keep", "study_cells"]
 CELLS = 4000
 """Cells in which clusters are looked for, at most: a cluster is made of many, so that coarser ones do."""
 
+FEWEST = 10
+"""Cells without which places can't be compared."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -107,8 +110,14 @@ def study_cells(workspace: Workspace, cell: float | None = None) -> tuple[Grid, 
     ------
     DataError
         The cells are so small that a map of them would not fit in memory.
+    UsageError
+        They are so large that there are fewer than `FEWEST`.
     """
     grid = study_grid_of(workspace, cell)
+    if len(grid) < FEWEST:
+        cells = "1 cell" if len(grid) == 1 else f"{len(grid)} cells"
+        msg = f"the study area has {cells} of {grid.cell:g} m; expected at least {FEWEST}, to compare places"
+        raise UsageError(msg, hint=f"--cell '{min(workspace.config.place.cell, grid.cell / 4):g} m'")
     if workspace.areas is None:
         return grid, None
     names = [str(name) for name in workspace.areas.frame["name"]]

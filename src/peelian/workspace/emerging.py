@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from peelian.errors import NotEnoughDataError, UsageError
+from peelian.patterns.base import check_level
 from peelian.places import Areas, Grid
 from peelian.publish.emerging_words import NAMES, details, headline, leaders
 from peelian.units import Frequency
@@ -94,6 +95,7 @@ def emerging(
     from peelian.publish.emerging import emerging_page
 
     wanted = _wanted(method)
+    check_level(level, what="false-discovery rate")
     with workspace.writing():
         chosen = choose(workspace, category, first=first, last=last)
         ground = _ground(workspace, chosen, period=period, cell=cell, looks=looks)

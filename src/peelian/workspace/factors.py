@@ -14,7 +14,7 @@ from peelian.patterns.base import check_level
 from peelian.patterns.lags import Lags, lags
 from peelian.patterns.point_events import plain
 from peelian.patterns.risk_factors import RiskFactors, risk_factors
-from peelian.patterns.risk_terms import WITHIN
+from peelian.patterns.risk_terms import WITHIN, check_within
 from peelian.places import Counts, Grid, count_incidents
 from peelian.units import Frequency
 from peelian.workspace.calls import recorded
@@ -94,6 +94,7 @@ def factors(
     from peelian.publish.factors import factors_page
 
     check_level(level)
+    check_within(within)
     with workspace.writing():
         chosen = choose(workspace, category, first=first, last=last)
         chosen.incidents.require(Frequency.parse(period).resolution)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from peelian.patterns.base import check_level
 from peelian.patterns.concentration import concentration
 from peelian.patterns.local_g import hot_cells
 from peelian.patterns.local_moran import local_moran
@@ -51,6 +52,7 @@ def hot(
     workspace.require("read_records", {"kind": "records"})
     from peelian.publish.hot import hot_page
 
+    check_level(level, what="false-discovery rate")
     with workspace.writing():
         chosen = choose(workspace, category, first=first, last=last)
         grid, names = study_cells(workspace, cell)

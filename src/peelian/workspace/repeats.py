@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.errors import DataError, UsageError
+from peelian.patterns.base import check_level
 from peelian.patterns.elevated import Elevated, elevated
 from peelian.patterns.elevated_backtest import ZoneTest, backtest
 from peelian.patterns.exact_repeats import exact_repeats
@@ -17,12 +18,14 @@ from peelian.patterns.jacquez import jacquez
 from peelian.patterns.mantel import mantel
 from peelian.patterns.near_repeat import DAYS, DISTANCES, NearRepeat, near_repeat
 from peelian.patterns.point_events import plain
+from peelian.patterns.zone_profile import check_least_ratio
 from peelian.places import Areas, Grid
 from peelian.places.periods import as_day
 from peelian.records import Incidents
 from peelian.workspace.calls import recorded
-from peelian.workspace.chosen import Chosen, choose, keep, study_cells
+from peelian.workspace.chosen import Chosen, choose, keep
 from peelian.workspace.grids import grid_table
+from peelian.workspace.history import study_grid_of
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.workspace import Workspace
 
@@ -97,10 +100,12 @@ def repeats(
     if weeks < FEWEST_WEEKS:
         msg = f"weeks={weeks} was given; fewer than {FEWEST_WEEKS} say nothing of how much weeks differ"
         raise UsageError(msg, hint="weeks=26")
+    check_level(level)
+    check_least_ratio(least_ratio)
     bands: dict[str, Any] = {"distances": tuple(distances), "days": tuple(days)}
     with workspace.writing():
         chosen, every, day = _chosen(workspace, category, first, last, at)
-        grid, _ = study_cells(workspace)
+        grid = study_grid_of(workspace)
         seed, areas = workspace.config.forecast.seed, workspace.areas
         found, step = chosen.incidents, 6
         workspace.progress(LABEL, 0, step)
