@@ -113,6 +113,7 @@ def duplicates(
         splink was asked for and is not installed.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.duplicates import duplicates_page
 
     with workspace.writing():

@@ -123,6 +123,7 @@ def links(
         A setting is off, or there is no such run.
     """
     workspace.require("patterns", {"kind": "records"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.publish.links import links_page
 
     if labels is None and model is None and (manner is not None or prior is not None):
