@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peelian.cli.week import _told
 from peelian.errors import NotEnoughDataError, RefusedError, UsageError
 from peelian.records import Incidents
 from peelian.workspace import Workspace
@@ -162,6 +163,17 @@ def test_what_cannot_be_looked_at_is_refused(acting: Opener) -> None:
         week(acting(), until="soon")
     with pytest.raises(RefusedError, match="look for patterns"):
         week(acting("dispatcher"))
+
+
+def test_a_series_is_told_with_its_probability_or_without_one(done: tuple[Workspace, str]) -> None:
+    workspace, name = done
+    hypotheses = [
+        {"id": "S1", "said": "three reports are one series", "probability": 0.8},
+        {"id": "S2", "said": "they are near (at most 60%)", "probability": None},
+    ]
+    text = _told({**workspace.result(name), "hypotheses": hypotheses}, workspace.page(name, "week.html"))
+    assert "series S1: three reports are one series (probability 0.80)" in text
+    assert "series S2: they are near (at most 60%)\n" in text
 
 
 def test_the_command_tells_it_for_people_and_for_programs(

@@ -59,9 +59,9 @@ def _told(result: dict[str, Any], page: Path) -> str:
             f"  cluster: {part['category']}, {one['observed']} reports around {one['where']}"
             for one in part["signals"]
         ]
-    lines += [
-        f"  series {one['id']}: {one['said']} ({one['probability']:.2f})" for one in result["hypotheses"]
-    ]
+    for one in result["hypotheses"]:
+        sure = "" if one["probability"] is None else f" (probability {one['probability']:.2f})"
+        lines.append(f"  series {one['id']}: {one['said']}{sure}")
     lines += [f"  did not come: {row['what']}" for row in result["not_come"]]
     lines += [f"note: {problem}" for problem in result["problems"]]
     return "\n".join([*lines, f"page: {page}"])

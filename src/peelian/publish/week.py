@@ -301,7 +301,14 @@ def _series(result: Result) -> list[Markup]:
         for one in part["candidates"]
     ]
     if rows:
-        columns = ("Series", "Category", "Reports", "When", "Mean probability of its links", "Reports' ids")
+        columns = (
+            "Series",
+            "Category",
+            "Reports",
+            "When",
+            "Mean probability of its links",
+            "Ids of its reports",
+        )
         parts.append(
             Table(columns, rows, ("", "", "n", "", "n", "words")).html("Hypotheses to confirm or reject")
         )
