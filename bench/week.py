@@ -25,7 +25,7 @@ from peelian.workspace.init import init
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "chicago_crimes_2012_2016.parquet"
 TARGET_SECONDS, TARGET_GIB = 30.0, 3.0
-REPEATS = 3
+REPEATS = 2
 
 
 def measured(folder: Path) -> tuple[float, float]:

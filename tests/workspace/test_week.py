@@ -119,7 +119,7 @@ def test_one_source_that_stopped_does_not_move_the_week(
     ends = {"burglary": "2016-07-01", "robbery": "2016-03-01"}
     monkeypatch.setattr(
         "peelian.workspace.week.choose",
-        lambda _, name, last=None: chosen(name, "2016-01-01", ends[name], at("2016-02-01")),
+        lambda _, name, last=None, among=None: chosen(name, "2016-01-01", ends[name], at("2016-02-01")),
     )
     found, end, early = _chosen(acting(), at("2016-02-01"), [*ends], None)
     assert (list(found), str(end)) == (["burglary"], "2016-07-01")

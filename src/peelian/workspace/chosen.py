@@ -63,7 +63,12 @@ class Chosen:
 
 
 def choose(
-    workspace: Workspace, category: str, *, first: str | None = None, last: str | None = None
+    workspace: Workspace,
+    category: str,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    among: Incidents | None = None,
 ) -> Chosen:
     """The reports of a category from `first` up to and without `last`.
 
@@ -71,6 +76,8 @@ def choose(
     ----------
     first, last : date, optional
         Within the time in which the category's sources are complete; all of it when not given.
+    among : Incidents, optional
+        All that residents report, where somebody has loaded them already.
 
     Raises
     ------
@@ -81,7 +88,9 @@ def choose(
     UsageError
         A bound is no date, or they are in the wrong order.
     """
-    every = training_incidents(workspace, category)
+    every = None if among is None else among.where(category=category)
+    if every is None or not len(every):
+        every = training_incidents(workspace, category)
     start, end, _ = covered(workspace, every, category)
     begin = start if first is None else as_day(first)
     stop = end if last is None else as_day(last)

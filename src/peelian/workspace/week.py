@@ -156,7 +156,7 @@ def _chosen(
     if not names:
         msg = f"no category has {FEWEST} reports in the last year; expected one to look at"
         raise NotEnoughDataError(msg, hint="peelian week --category burglary")
-    found = {name: choose(workspace, name, last=until) for name in names}
+    found = {name: choose(workspace, name, last=until, among=every) for name in names}
     end = max(one.end for one in found.values())
     early = [
         f"{name.replace('_', ' ')} is not looked at: its records end on {one.end}, before the week does."

@@ -42,8 +42,10 @@ MOST = 10
 """Places that are told of one category."""
 LATEST = 6
 """Weeks of a cluster at most: what lasts longer is no news, and `peelian patterns emerging` has it."""
-LOOKS = 52
+LOOKS = 26
 """Past weeks on which the search for clusters is tried."""
+SHUFFLES = 499
+"""Of the times, for near repeats: half as many as `peelian patterns repeats` takes, for there are many categories."""
 PARTS = 64
 """Parts of the area within which times are shuffled: that one of them rises and another falls is no near repeat."""
 CLEARLY = 1.5
@@ -81,7 +83,7 @@ def repeats(
     """
     year = incidents.where(start=end - YEAR, end=end)
     try:
-        table = near_repeat(year, parts=PARTS, seed=seed)
+        table = near_repeat(year, parts=PARTS, permutations=SHUFFLES, seed=seed)
         found = elevated(table, year, at=end, least_ratio=CLEARLY)
     except PeelianError as error:
         told = {"sentence": f"Not looked at: {error.message}.", "raised": 0, "new": 0, "single": 0, "tied": 0}
@@ -206,7 +208,7 @@ def _chains(recent: Incidents, fresh: set[str], end: np.datetime64, *, seed: int
     """Reports joined by pairs most of which are more than chance, in the last weeks, with one of this week."""
     basis = "nearer than chance"
     try:
-        found = nearer_than_chance(recent, seed=seed)
+        found = nearer_than_chance(recent, replicates=SHUFFLES, seed=seed)
     except PeelianError as error:
         return {"basis": basis, "sentence": f"Not looked at: {error.message}.", "candidates": []}
     lately = recent.where(start=end - LATELY, end=end)
