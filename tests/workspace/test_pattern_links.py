@@ -191,14 +191,26 @@ def test_without_labels_it_is_nearness_and_no_more(acting: Opener) -> None:
     assert replay(acting("overseer"), done.run).result["same"]
 
 
-def test_answers_are_kept_and_scored_at_the_foot_of_the_next_page(acting: Opener) -> None:
+def test_answers_about_what_is_only_near_are_kept_and_not_scored(acting: Opener) -> None:
     workspace = acting()
     done = links(workspace, "burglary", first="2016-09-01")
+    judge(workspace, done.run, "L1", confirmed=True, reason=REASON)
+    found = answers(workspace)
+    assert [one["answer"] for one in found["answers"]] == ["confirmed"]
+    assert found["scores"]["links"]["answered"] == 0, "a bound on a probability is none"
+    assert links(workspace, "burglary", first="2016-09-01").result["answers"] is None
+
+
+def test_answers_are_kept_and_scored_at_the_foot_of_the_next_page(
+    acting: Opener, given: tuple[Path, Path]
+) -> None:
+    workspace = acting()
+    done = links(workspace, "burglary", first=SINCE, labels=given[0], manner=given[1])
     assert done.result["answers"] is None
     judge(workspace, done.run, "L1", confirmed=True, reason=REASON)
     judge(workspace, done.run, "L2", confirmed=False, reason=REASON)
     assert answers(workspace)["scores"]["links"]["answered"] == 2
-    again = links(workspace, "burglary", first="2016-09-01")
+    again = links(workspace, "burglary", first="2016-11-01")
     assert again.result["answers"]["answered"] == 2
     assert again.result["answers"]["confirmed"] == 1
     assert "How earlier hypotheses held" in page_of(workspace, again)
