@@ -120,6 +120,8 @@ def test_a_reason_about_a_person_is_refused_before_anything_is_kept(acting: Open
         REASON,
         "reported twice, on 2016-03-01 and again on 2016-03-02, with the same 3 windows",
         "Dutch gables broken in the same way in 14 of 15 houses",
+        "a shed window and a heavy bar in both, here and there",
+        "both lie in Tower Grove South and had the same way in",
     ],
 )
 def test_a_reason_about_the_incidents_is_kept(acting: Opener, reason: str) -> None:

@@ -157,8 +157,10 @@ def test_a_source_that_ended_is_told(acting: Opener) -> None:
 
 
 def test_what_cannot_be_looked_at_is_refused(acting: Opener) -> None:
-    with pytest.raises(NotEnoughDataError, match="2031"):
-        week(acting(), until="2031-01-01")
+    for until in ("2031-01-01", "2016-01-03"):
+        with pytest.raises(NotEnoughDataError, match=until) as caught:
+            week(acting(), until=until)
+        assert caught.value.hint == "peelian week --until 2017-01-01"
     with pytest.raises(UsageError, match="soon"):
         week(acting(), until="soon")
     with pytest.raises(RefusedError, match="look for patterns"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from peelian.cli.options import As, AsJson, Category, Where
+from peelian.cli.options import As, AsJson, Category, To, Where
 from peelian.cli.report import Bar, show, told
 
 __all__ = ["add_to"]
@@ -15,7 +15,6 @@ __all__ = ["add_to"]
 HERE = Path()
 SHOWN = 5
 """Hypotheses of a kind that are printed; the page has more, and the result all."""
-To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
 
 
 def add_to(app: typer.Typer) -> None:

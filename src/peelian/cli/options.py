@@ -10,7 +10,18 @@ import typer
 
 from peelian.errors import UsageError
 
-__all__ = ["As", "AsJson", "Category", "Period", "Where", "read_mapping", "read_methods", "read_reason"]
+__all__ = [
+    "As",
+    "AsJson",
+    "Category",
+    "From",
+    "Period",
+    "To",
+    "Where",
+    "read_mapping",
+    "read_methods",
+    "read_reason",
+]
 
 Where = Annotated[
     Path,
@@ -31,6 +42,10 @@ Category = Annotated[
         "--category", "-c", help="A standard category, such as burglary, or the source's own label."
     ),
 ]
+From = Annotated[
+    str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: all that is complete).")
+]
+To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
 Period = Annotated[
     str | None,
     typer.Option("--period", help="Length of a period: 1d, 1w, 4w, 1mo (default: see peelian.toml)."),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from peelian.cli import judging, links
-from peelian.cli.options import As, AsJson, Category, Where
+from peelian.cli.options import As, AsJson, Category, From, To, Where
 from peelian.cli.report import Bar, show, told
 from peelian.errors import UsageError
 
@@ -24,10 +24,6 @@ app = typer.Typer(
 judging.add_to(app)
 links.add_to(app)
 
-From = Annotated[
-    str | None, typer.Option("--from", help="First day: YYYY-MM-DD (default: all that is complete).")
-]
-To = Annotated[str | None, typer.Option("--to", help="The day after the last: YYYY-MM-DD.")]
 Level = Annotated[float, typer.Option(help="False-discovery rate up to which something is called a finding.")]
 
 

@@ -51,6 +51,11 @@ class Chosen:
         """The whole periods in that time."""
         return Periods.covering(self.start, self.end, period)
 
+    def until(self, end: np.datetime64) -> Chosen:
+        """Those before a day."""
+        found = self.incidents.where(end=end)
+        return Chosen(self.category, found, self.start, end, self.left_out + len(self.incidents) - len(found))
+
     def to_dict(self) -> dict[str, Any]:
         """``category``, ``from``, ``to`` (the day after the last), ``incidents`` and ``left_out``."""
         return {

@@ -7,7 +7,7 @@ it was stated at the time, so that nothing that is computed later can look as if
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from peelian.charter import check_reason
@@ -40,10 +40,11 @@ def judge(workspace: Workspace, run: str, hypothesis: str, *, confirmed: bool, r
     RefusedError
         The role may not.
     UsageError
-        There is no such result or hypothesis, or the reason says too little.
+        There is no such result or hypothesis, or the reason says too little, or seems to be about a person.
     """
     workspace.require("judge", {"kind": "run"})
-    said = _about_incidents(check_reason(reason))
+    areas = () if workspace.areas is None else (str(name) for name in workspace.areas.frame["name"])
+    said = _about_incidents(check_reason(reason), areas)
     with workspace.writing():
         source = _source(workspace, run)
         stated = _stated(workspace.result(run), run, hypothesis)
@@ -90,6 +91,7 @@ def answers(workspace: Workspace) -> dict[str, Any]:
         answers (`peelian.patterns.answers.score_answers`).
     """
     workspace.require("patterns", {"kind": "run"})
+    workspace.require("read_records", {"kind": "records"})
     from peelian.patterns.answers import score_answers
 
     last = {(one["of"], one["hypothesis"]): one for one in judged(workspace)}
@@ -115,7 +117,7 @@ _PERSONAL = (
     ),
     (
         re.compile(
-            r"\b(?:suspect|offender|arrest|victim|witness|named?|born|aged|mr|mrs|ms|he|she|his|her)\w{0,3}\b",
+            r"\b(?:(?:suspect|offender|arrest|victim|witness)\w{0,3}|named?|born|aged|mrs?|ms|s?he|his|hers?|him)\b",
             re.IGNORECASE,
         ),
         "a word about a person",
@@ -124,13 +126,17 @@ _PERSONAL = (
 )
 
 
-def _about_incidents(reason: str) -> str:
+def _about_incidents(reason: str, areas: Iterable[str]) -> str:
     """A reason that rests on the incidents alone; one that seems to be about a person is refused.
 
-    It can't find every name. But who writes one is told, before anything is kept, that none belongs here.
+    It can't find every name. But who writes one is told, before anything is kept, that none belongs here. The names of
+    the workspace's areas may be there.
     """
+    looked = reason
+    for name in areas:
+        looked = looked.replace(name, name.casefold())
     for pattern, what in _PERSONAL:
-        found = pattern.search(reason)
+        found = pattern.search(looked)
         if found:
             msg = f"the reason holds {what} ({found[0]!r}); it's kept, and expected to be about the incidents alone"
             raise UsageError(msg, hint="--reason 'the same way in and the same goods in both reports'")

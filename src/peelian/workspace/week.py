@@ -118,7 +118,11 @@ def week(
         }
         result["sentence"] = _sentence(result)
         page = week_page(
-            result, crs=grid.crs, bounds=grid.bounds(), areas=areas, demonstration=_demonstration(workspace)
+            result,
+            crs=grid.crs,
+            bounds=grid.bounds(),
+            areas=areas,
+            demonstration=workspace.config.agency.demonstration,
         )
         tables = {} if changes is None else {"changes": changes.frame}
         details = {"week": result["week"]["start"], "categories": len(looked)}
@@ -141,10 +145,6 @@ def _hypotheses(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return told
 
 
-def _demonstration(workspace: Workspace) -> bool:
-    return workspace.config.agency.demonstration
-
-
 def _chosen(
     workspace: Workspace, every: Incidents, categories: Sequence[str] | None, until: str | None
 ) -> tuple[dict[str, Chosen], np.datetime64, list[str]]:
@@ -156,14 +156,20 @@ def _chosen(
     if not names:
         msg = f"no category has {FEWEST} reports in the last year; expected one to look at"
         raise NotEnoughDataError(msg, hint="peelian week --category burglary")
-    found = {name: choose(workspace, name, last=until, among=every) for name in names}
-    end = max(one.end for one in found.values())
+    found = {name: choose(workspace, name, among=every) for name in names}
+    last, first = max(one.end for one in found.values()), min(one.start for one in found.values())
+    end = last if until is None else as_day(until)
+    if not first + 7 <= end <= last:
+        msg = (
+            f"the week up to {until or end} was asked for; the records are complete from {first} up to {last}"
+        )
+        raise NotEnoughDataError(msg, hint=f"peelian week --until {last}")
     early = [
         f"{name.replace('_', ' ')} is not looked at: its records end on {one.end}, before the week does."
         for name, one in found.items()
         if one.end < end
     ]
-    return {name: one for name, one in found.items() if one.end == end}, end, early
+    return {name: one.until(end) for name, one in found.items() if one.end >= end}, end, early
 
 
 def _covered(chosen: dict[str, Chosen], end: np.datetime64) -> tuple[int, dict[str, str]]:
