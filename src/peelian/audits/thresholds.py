@@ -1,0 +1,87 @@
+"""What can be held against a threshold: each measure with its meaning and in which way a threshold bounds it.
+
+The threshold itself is set by a body before the result is seen (`peelian.audits.finding.Threshold`). Here stands only
+what the number means, so that everyone who sets or reads one means the same by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from peelian.audits.finding import Threshold
+from peelian.errors import UsageError
+
+__all__ = ["MEASURES", "Measure", "check_threshold", "keeps_within"]
+
+Kind = Literal["ratio", "most", "least", "difference"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that a body can set a threshold for.
+
+    Parameters
+    ----------
+    audit : str
+        Of which audit: ``plan``, ``forecast``, ``loop``, ``stops``, ``facematch`` or ``data``.
+    meaning : str
+        What is measured, in words, and the unit where there is one.
+    kind : str
+        How a threshold t bounds a value v: ``ratio`` 1/t <= v <= t, so that both groups are treated alike;
+        ``difference`` -t <= v <= t; ``most`` v <= t; ``least`` v >= t.
+    """
+
+    audit: str
+    meaning: str
+    kind: Kind
+
+
+MEASURES: dict[str, Measure] = {
+    "exposure_ratio": Measure(
+        "plan",
+        "mean hours (or counts) per resident of a group, in proportion to the reference group's",
+        "ratio",
+    ),
+}
+"""Every measure by its name, which is also the first part of its findings' ids."""
+
+
+def measure_of(name: str) -> Measure:
+    """The measure of that name.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    if name not in MEASURES:
+        msg = f"{name!r} was given as a measure; expected one of {', '.join(sorted(MEASURES))}"
+        raise UsageError(msg, hint="peelian audit thresholds")
+    return MEASURES[name]
+
+
+def check_threshold(name: str, value: float) -> None:
+    """Raise UsageError unless a threshold of that value can bound that measure."""
+    kind = measure_of(name).kind
+    if kind == "ratio" and value < 1:
+        msg = f"a threshold of {value:g} was given for {name}, a ratio; expected at least 1"
+        raise UsageError(
+            msg, hint="1.25 allows a group a quarter more than another, whichever of the two it is"
+        )
+    if kind != "ratio" and value < 0:
+        msg = f"a threshold of {value:g} was given for {name}; expected at least 0"
+        raise UsageError(msg, hint="a difference is bounded on both sides: 0.05 allows -0.05 to 0.05")
+
+
+def keeps_within(name: str, value: float | None, threshold: Threshold | None) -> bool | None:
+    """Whether a value keeps within a threshold; None without a value or a threshold."""
+    if value is None or threshold is None:
+        return None
+    bound = threshold.value
+    kind = measure_of(name).kind
+    if kind == "ratio":
+        return 1 / bound <= value <= bound
+    if kind == "difference":
+        return abs(value) <= bound
+    return value <= bound if kind == "most" else value >= bound
