@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from peelian.trials.calibration import (
 )
 from peelian.trials.splits import Split
 
-__all__ = ["COLUMNS", "SPREADS", "Scored", "score_method"]
+__all__ = ["COLUMNS", "SPREADS", "Scored", "score_method", "surfaces"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,16 +100,14 @@ def score_method(
         Whether each is put right by those before it, as ``fit`` does. Not so for a line of comparison that is no
         forecast.
     """
-    tallies: dict[int, Floats] = {}
     rows, pit, deciles, cover = [], [], [], []
     before: list[npt.NDArray[np.bool_]] | None = None
     past = np.zeros(len(counts.grid), dtype=np.int64)
     known = 0
-    for split in splits:
-        calibration = _calibration(means, tallies, counts, split, gap) if recalibrated else Calibration.none()
+    told = surfaces(method, means, counts, splits, gap, recalibrated=recalibrated)
+    for split, surface in zip(splits, told, strict=True):
         past = past + counts[known : split.train_end].by_cell
         known = split.train_end
-        surface = _surface(method, means[split.index], counts, split, calibration)
         observed = counts.column(split.index)
         chosen = [surface.top(fraction=fraction) for fraction in fractions]
         rows.append(_rows(surface, observed, chosen, fractions, before, past))
@@ -123,6 +121,22 @@ def score_method(
         np.array(deciles),
         np.array(cover).reshape(-1, len(SPREADS), len(LEVELS), 3),
     )
+
+
+def surfaces(
+    method: Method,
+    means: dict[int, Floats],
+    counts: Counts,
+    splits: Sequence[Split],
+    gap: int,
+    *,
+    recalibrated: bool = True,
+) -> Iterator[Surface]:
+    """The surface that a method gave at each origin, put right by those before it; parameters as `score_method`."""
+    tallies: dict[int, Floats] = {}
+    for split in splits:
+        calibration = _calibration(means, tallies, counts, split, gap) if recalibrated else Calibration.none()
+        yield _surface(method, means[split.index], counts, split, calibration)
 
 
 def _calibration(
