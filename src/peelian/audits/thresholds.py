@@ -6,6 +6,7 @@ what the number means, so that everyone who sets or reads one means the same by 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,41 @@ MEASURES: dict[str, Measure] = {
         "mean hours (or counts) per resident of a group, in proportion to the reference group's",
         "ratio",
     ),
+    "reporting_margin": Measure(
+        "plan",
+        "factor between both groups' reporting at which the interval of a ratio would hold 1",
+        "least",
+    ),
+    "need_ratio": Measure(
+        "plan",
+        "hours in proportion to reports where a group lives, in proportion to the reference group's",
+        "ratio",
+    ),
+    "benefit_ratio": Measure(
+        "plan",
+        "expected reports in attended places where a group lives, per resident, in proportion to the reference group's",
+        "ratio",
+    ),
+    "burden_per_benefit": Measure(
+        "plan",
+        "hours for each expected report covered where a group lives, in proportion to the reference group's",
+        "ratio",
+    ),
+    "false_findings": Measure(
+        "plan",
+        "share of attributes that can't matter which the interval would call a finding",
+        "most",
+    ),
+    "smallest_shown": Measure(
+        "plan",
+        "smallest ratio that would have been found 80 times in 100",
+        "most",
+    ),
+    "grid_range": Measure(
+        "plan",
+        "largest over smallest exposure ratio over cell sizes and origins",
+        "most",
+    ),
 }
 """Every measure by its name, which is also the first part of its findings' ids."""
 
@@ -64,6 +100,9 @@ def measure_of(name: str) -> Measure:
 def check_threshold(name: str, value: float) -> None:
     """Raise UsageError unless a threshold of that value can bound that measure."""
     kind = measure_of(name).kind
+    if not math.isfinite(value):
+        msg = f"a threshold of {value} was given for {name}; expected a finite number"
+        raise UsageError(msg, hint="peelian audit threshold --lift ends a threshold")
     if kind == "ratio" and value < 1:
         msg = f"a threshold of {value:g} was given for {name}, a ratio; expected at least 1"
         raise UsageError(
