@@ -52,8 +52,8 @@ MATRIX = {
     "dispatcher": "verify read_records status attend object propose_policy comment_policy enact_policy approve_policy "
     "emergency",
     "overseer": "quality trial drift patterns suspend lift audit verify read_records status look withdraw review "
-    "object answer oversee read_names halt resume replay cosign propose_policy comment_policy enact_policy "
-    "approve_policy review_emergency hold release",
+    "object answer oversee read_names set_threshold halt resume replay cosign propose_policy comment_policy "
+    "enact_policy approve_policy review_emergency hold release",
     "public": "verify status object",
     "steward": "import verify init status object cosign propose_policy comment_policy enact_policy people rotate "
     "retain erase backup",

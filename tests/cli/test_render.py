@@ -82,7 +82,7 @@ def test_each_place_has_a_reason_and_something_beside_patrol(results: dict[str, 
     assert said.count("beside patrol: ") == 10
     assert "and 10 more" in said
     assert "advice" in said
-    assert said.endswith("next: peelian audit --plan plan-0006")
+    assert said.endswith("next: peelian audit plan plan-0006")
 
 
 def test_an_unmeasured_burden_is_said(results: dict[str, dict[str, object]]) -> None:

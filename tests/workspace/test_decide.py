@@ -20,6 +20,7 @@ from peelian.workspace.plan import plan
 from peelian.workspace.policies import ask
 from peelian.workspace.publish import publish
 from peelian.workspace.state import DecisionRow
+from peelian.workspace.thresholds import set_threshold
 from peelian.workspace.trial import trial
 
 from .conftest import Opener
@@ -125,11 +126,10 @@ def test_what_is_shown_of_an_amendment_is_the_amended_plan(acting: Opener, audit
     assert f"{ratio:.2f}" in shown
 
 
-def test_a_plan_beyond_the_limit_can_be_refused_or_amended_only(acting: Opener, planned: str) -> None:
-    config = acting().folder / "peelian.toml"
-    text = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 1.0")
-    text = text.replace('max_ratio_set_by = ""', 'max_ratio_set_by = "the board"')
-    config.write_text(text.replace('max_ratio_set_at = ""', 'max_ratio_set_at = "2016-01-01"'))
+def test_a_plan_beyond_the_limit_can_be_refused_or_amended_only(acting: Opener) -> None:
+    forecast(acting(), "burglary")
+    set_threshold(acting("overseer"), "exposure_ratio", 1.0, by="the board", reason=REASON)
+    planned = plan(acting()).run
     assert audit(acting()).result["passes"] is False
     with pytest.raises(RefusedError, match="limit"):
         decide(acting("commander"), "approve", reason=REASON)
@@ -143,13 +143,15 @@ def test_a_plan_beyond_the_limit_can_be_refused_or_amended_only(acting: Opener, 
     assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["state"] == "refused"
 
 
-def test_a_limit_that_was_set_after_the_plan_is_no_limit(acting: Opener, planned: str) -> None:
-    config = acting().folder / "peelian.toml"
-    text = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 9.0")
-    text = text.replace('max_ratio_set_by = ""', 'max_ratio_set_by = "the board"')
-    config.write_text(text.replace('max_ratio_set_at = ""', 'max_ratio_set_at = "2999-01-01"'))
-    with pytest.raises(UsageError, match="set before"):
-        audit(acting())
+def test_a_plan_from_before_a_threshold_is_not_approved(acting: Opener, audited: str) -> None:
+    set_threshold(acting("overseer"), "exposure_ratio", 9.0, by="the board", reason=REASON)
+    found = audit(acting()).result
+    assert found["passes"] is None
+    assert "doesn't count here" in found["notes"][0]
+    with pytest.raises(RefusedError, match="before a threshold") as caught:
+        decide(acting("commander"), "approve", reason=REASON)
+    assert "peelian plan" in str(caught.value.hint)
+    assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["subject"] == audited
 
 
 def test_an_import_in_the_meantime_doesn_t_stop_a_decision(

@@ -99,19 +99,6 @@ def test_the_audit_compares_with_counting_equal_and_by_population(acting: Opener
     assert mine["low"] < mine["value"] < mine["high"]
 
 
-def test_a_threshold_is_held_against_the_plan(acting: Opener) -> None:
-    config = acting().folder / "peelian.toml"
-    lines = 'max_ratio = 1.25\nmax_ratio_set_by = "the board"\nmax_ratio_set_at = "2016-01-01"'
-    text = config.read_text().replace('max_ratio_set_by = ""\nmax_ratio_set_at = ""', lines)
-    config.write_text(text.replace("# max_ratio = (not set)\n", ""))
-    forecast(acting(), "burglary")
-    plan(acting())
-    found = audit(acting()).result
-    finding = next(f for f in found["findings"] if f["id"] == "exposure_ratio/plan/Black")
-    assert finding["passes"] is (1 / 1.25 <= finding["value"] <= 1.25)
-    assert "the board" in finding["sentence"]
-
-
 def test_a_reference_that_is_no_group(acting: Opener) -> None:
     config = acting().folder / "peelian.toml"
     config.write_text(config.read_text().replace("# reference = (not set)", 'reference = "Martian"'))
@@ -162,13 +149,18 @@ def test_the_last_periods_are_left_out_where_reports_still_come_in(acting: Opene
     assert rebuild_plan(acting(), planned).to_dict()["places"] == acting().result(planned)["places"]
 
 
-def test_a_limit_is_said_in_the_configuration_with_who_and_when(acting: Opener) -> None:
+def test_a_threshold_in_the_configuration_is_not_passed_over(acting: Opener) -> None:
     config = acting().folder / "peelian.toml"
-    whole = config.read_text().replace("# max_ratio = (not set)", "max_ratio = 1.5")
-    for text in (whole, whole.replace('set_by = ""', 'set_by = "the board"')):
-        config.write_text(text)
-        with pytest.raises(ConfigError, match="audit"):
-            acting()
+    text = config.read_text()
+    unset = 'max_ratio_set_by = ""\nmax_ratio_set_at = ""\n'
+    config.write_text(text.replace("block_km = 1.0\n", f"block_km = 1.0\n{unset}"))
+    assert acting().config.audit.block_km == 1, "as earlier versions wrote it where nobody had set any"
+    config.write_text(
+        text.replace("block_km = 1.0\n", 'block_km = 1.0\nmax_ratio = 1.5\nmax_ratio_set_by = "us"\n')
+    )
+    with pytest.raises(ConfigError, match="kept in the ledger") as caught:
+        acting()
+    assert "peelian audit threshold exposure_ratio 1.5 --by 'us'" in str(caught.value.hint)
 
 
 def test_a_forecast_keeps_the_grid_that_it_was_made_on(acting: Opener) -> None:
@@ -241,7 +233,7 @@ def test_status_leads_from_one_step_to_the_next(acting: Opener) -> None:
     forecast(acting(), "burglary")
     assert following() == "peelian plan"
     planned = plan(acting()).run
-    assert following() == "peelian audit"
+    assert following() == "peelian audit plan"
     audit(acting())
     assert following().startswith(f"peelian decide {planned} --approve")
 

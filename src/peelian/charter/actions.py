@@ -32,6 +32,7 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     # who watches
     "oversee": ("oversight", "workspace"),
     "read_names": ("oversight", "workspace"),
+    "set_threshold": ("oversight", "threshold"),
     "halt": ("oversight", "system"),
     "resume": ("oversight", "halt"),
     "replay": ("oversight", "run"),
@@ -73,6 +74,7 @@ _PHRASES = {
     "attend": "say what was done",
     "oversee": "look at what there is to oversee",
     "read_names": "read who acted",
+    "set_threshold": "set a threshold",
     "propose_policy": "propose a change of the rules",
     "comment_policy": "comment on a change of the rules",
     "approve_policy": "approve a change of the rules",

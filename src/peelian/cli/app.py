@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from peelian.cli import (
+    audit,
     decisions,
     emergency,
     halting,
@@ -24,7 +25,6 @@ from peelian.cli import (
 )
 from peelian.cli.options import As, AsJson, Category, Period, Where, read_mapping, read_methods, read_reason
 from peelian.cli.report import Bar, Stopped, show
-from peelian.errors import CheckError
 
 __all__ = ["app"]
 
@@ -44,6 +44,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(policy.app, name="policy")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(patterns.app, name="patterns")
+app.add_typer(audit.app, name="audit")
 decisions.add_to(app)
 objections.add_to(app)
 oversight.add_to(app)
@@ -346,25 +347,6 @@ def plan(
             draft=draft,
         )
     show(done.to_dict(), render.plan(done.run, done.result), as_json=as_json)
-
-
-@app.command()
-def audit(
-    workspace: Where = HERE,
-    plan: Annotated[str | None, typer.Option(help="A plan's run id; the latest if not given.")] = None,
-    role: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure whom a plan burdens, by population group."""
-    from peelian.workspace.audit import audit as run
-    from peelian.workspace.workspace import Workspace
-
-    with Bar(quiet=as_json) as bar:
-        opened = Workspace(workspace, role=role, progress=bar)
-        done = run(opened, plan=plan)
-    show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
-    if done.result.get("passes") is False:
-        raise typer.Exit(CheckError.exit_code)
 
 
 @app.command()

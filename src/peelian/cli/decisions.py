@@ -57,7 +57,7 @@ def propose(
 
     done = run(Workspace(workspace, role=role), plan, reason=reason)
     name = done.result["plan"]
-    text = f"{name} is proposed\nnext: peelian audit --plan {name}, then peelian look {name} --as commander"
+    text = f"{name} is proposed\nnext: peelian audit plan {name}, then peelian look {name} --as commander"
     show(done.to_dict(), text, as_json=as_json)
 
 

@@ -222,7 +222,7 @@ def plan(run: str, result: dict[str, Any]) -> str:
     """After ``plan``: each place with its reason and an option that is not patrol."""
     lines = [f"{run}: {_extent(result)}", *_places(result["places"])]
     lines += [_wrap("note: " + note) for note in result["notes"]]
-    return "\n".join([*lines, f"next: peelian audit --plan {run}"])
+    return "\n".join([*lines, f"next: peelian audit plan {run}"])
 
 
 def _extent(result: dict[str, Any]) -> str:

@@ -75,12 +75,12 @@ def show(result: dict[str, Any], text: str, *, as_json: bool) -> None:
     print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else visible(text))
 
 
-def told(result: dict[str, Any], page: Path, *, rows: list[str] | None = None) -> str:
-    """What was found, a row for each of the first findings, what it can't tell, and where the page is."""
+def told(result: dict[str, Any], page: Path | None, *, rows: list[str] | None = None) -> str:
+    """What was found, a row for each of the first findings, what it can't tell, and where the page is, if any."""
     lines = [result["sentence"], *(f"  {row}" for row in rows or [])]
     lines += [f"note: {note}" for note in result.get("notes") or ()]
     lines += [f"note: {limit}" for limit in result.get("limits") or ()]
-    return "\n".join([*lines, f"page: {page}"])
+    return "\n".join(lines if page is None else [*lines, f"page: {page}"])
 
 
 _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from peelian.audits import ExposureAudit, Threshold, equal_hours, exposure_audit, hours_by_population
+from peelian.audits import ExposureAudit, equal_hours, exposure_audit, hours_by_population
 from peelian.errors import UsageError
 from peelian.places import population_by_cell
 from peelian.response import Plan
 from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.thresholds import Held, thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["audit", "audit_plan"]
@@ -29,8 +30,8 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
 
     with workspace.writing():
         source = workspace.latest("plan", plan)
-        _check_set_before(workspace, source)
-        found = audit_plan(workspace, rebuild_plan(workspace, source["id"]))
+        held = thresholds_for(workspace, "plan", source=source["id"])
+        found = audit_plan(workspace, rebuild_plan(workspace, source["id"]), held=held)
         result = {"plan": source["id"], **found, "origin": workspace.origin()}
         return workspace.commit(
             workspace.new_run("audit"),
@@ -42,18 +43,16 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         )
 
 
-def _check_set_before(workspace: Workspace, source: dict[str, Any]) -> None:
-    settings = workspace.config.audit
-    if settings.max_ratio is not None and settings.max_ratio_set_at > source["at"][:10]:
-        msg = (
-            f"the limit of {settings.max_ratio:g} was set on {settings.max_ratio_set_at}, after {source['id']} was "
-            "made; a limit is set before the result is seen"
-        )
-        raise UsageError(msg, hint="peelian plan, then audit that")
+def audit_plan(
+    workspace: Workspace, plan: Plan, *, held: Held, counting: Plan | None = None
+) -> dict[str, Any]:
+    """Exposure by group of a plan, of the best counting by the same rules, of equal and by-population coverage.
 
-
-def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None) -> dict[str, Any]:
-    """Exposure by group of a plan, of the best counting by the same rules, of equal and by-population coverage."""
+    Parameters
+    ----------
+    held : Held
+        The thresholds that hold for the plan (`peelian.workspace.thresholds.thresholds_for`).
+    """
     settings = workspace.config.audit
     areas = workspace.areas
     groups = list(workspace.config.place.population)
@@ -69,9 +68,6 @@ def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None
         raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
     population = population_by_cell(areas, plan.grid)
     counting = plan.baseline or counting or plan
-    threshold = None
-    if settings.max_ratio is not None:
-        threshold = Threshold(settings.max_ratio, settings.max_ratio_set_by, settings.max_ratio_set_at)
     found: ExposureAudit = exposure_audit(
         plan.hours,
         grid=plan.grid,
@@ -85,9 +81,9 @@ def audit_plan(workspace: Workspace, plan: Plan, *, counting: Plan | None = None
         block_km=settings.block_km,
         replicates=settings.replicates,
         seed=workspace.config.forecast.seed,
-        threshold=threshold,
+        threshold=held.thresholds.get("exposure_ratio"),
     )
     result = found.to_dict()
     for plain, finding in zip(result["findings"], found.findings, strict=True):
         plain["sentence"] = finding.sentence()
-    return {"measured": True, **result}
+    return {"measured": True, **result, "notes": held.notes}

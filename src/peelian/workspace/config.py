@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -126,23 +125,11 @@ class Decisions(_Section):
 
 
 class Audit(_Section):
-    """How burden is measured; the threshold is set before a result is seen."""
+    """How burden is measured. What is allowed is set by `peelian audit threshold`, and kept in the ledger."""
 
     reference: str | None = None
     block_km: Positive = 1.0
     replicates: int = Field(default=2000, ge=100)
-    max_ratio: float | None = Field(default=None, ge=1)
-    max_ratio_set_by: str = ""
-    max_ratio_set_at: str = ""
-
-    @model_validator(mode="after")
-    def _said_by_whom_and_when(self) -> Self:
-        if self.max_ratio is not None:
-            if not self.max_ratio_set_by.strip():
-                msg = "max_ratio needs max_ratio_set_by: the body that set it"
-                raise ValueError(msg)
-            date.fromisoformat(self.max_ratio_set_at)
-        return self
 
 
 class Emergency(_Section):
@@ -199,6 +186,12 @@ class Retention(_Section):
             "week",
             "plan",
             "audit",
+            "audit_table",
+            "audit_forecast",
+            "audit_loop",
+            "audit_stops",
+            "audit_facematch",
+            "audit_data",
             "decide",
             "publish",
         ],
@@ -308,12 +301,32 @@ def load_config(folder: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path} is no valid TOML: {error}"
         raise ConfigError(msg, hint="mend the line that the message names") from None
+    _without_max_ratio(path, raw.get("audit"))
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
         lines = [f"  {misfit(e)}" for e in error.errors()]
         msg = f"{path} has {len(lines)} setting(s) that don't fit:\n" + "\n".join(lines)
         raise ConfigError(msg, hint="see docs/reference/configuration.md for every key") from None
+
+
+def _without_max_ratio(path: Path, audit: object) -> None:
+    """Leave out what earlier versions wrote of a threshold that nobody had set; one that was set is not passed over."""
+    if not isinstance(audit, dict):
+        return
+    value = audit.get("max_ratio")
+    if value is not None:
+        msg = (
+            f"{path} has max_ratio = {value} in [audit]; a threshold is kept in the ledger now, which shows who set it "
+            "and when"
+        )
+        said = f"--by {str(audit.get('max_ratio_set_by') or 'the oversight board')!r} --reason '...' --as overseer"
+        raise ConfigError(
+            msg,
+            hint=f"take the max_ratio lines out, then: peelian audit threshold exposure_ratio {value} {said}",
+        )
+    for key in ("max_ratio_set_by", "max_ratio_set_at"):
+        audit.pop(key, None)
 
 
 def misfit(error: ErrorDetails) -> str:

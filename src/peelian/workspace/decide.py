@@ -14,6 +14,7 @@ from peelian.workspace.look import PAGE, amend, last_audit, last_look, page_of
 from peelian.workspace.plan import about_forecast
 from peelian.workspace.standing import find_plan, moment
 from peelian.workspace.suspension import is_suspended
+from peelian.workspace.thresholds import thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["decide"]
@@ -152,6 +153,10 @@ def _ask(
             msg,
             hint="peelian init NEW_FOLDER --areas FILE --population GROUP=COLUMN, then import; or --refuse",
         )
+    late = thresholds_for(workspace, "plan", source=source["id"]).set_late
+    if late and action != "refuse":
+        msg = f"{source['id']} was made before a threshold that holds for plans from now on. {late[-1]}"
+        raise RefusedError(msg, hint="peelian plan, then decide on that one; or --refuse")
     about_forecast(workspace, workspace.result(source["id"])["forecast"])
     resource = {
         "kind": "plan",

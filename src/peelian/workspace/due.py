@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from peelian.units import KeptFor
 from peelian.workspace.holds import holds, holds_on_run, selection_of
-from peelian.workspace.outcome import PATTERNS
+from peelian.workspace.outcome import AUDITS, PATTERNS
 from peelian.workspace.state import Person, RecordFile, Run
 from peelian.workspace.traces import INCIDENTS
 from peelian.workspace.workspace import Workspace
@@ -41,7 +41,7 @@ KEPT: Mapping[str, str] = {
 }
 """The tables that have no limit, and why."""
 
-_VERBS = ("quality", "trial", "forecast", "drift", *PATTERNS, "plan", "audit", "publish")
+_VERBS = ("quality", "trial", "forecast", "drift", *PATTERNS, "plan", *AUDITS, "publish")
 _STAYS = ("result.json", "records.json", "call.json", "substituted.json")
 
 

@@ -31,7 +31,7 @@ from peelian.workspace.erase_backups import (
 )
 from peelian.workspace.files import result_json
 from peelian.workspace.holds import holds, selection_of
-from peelian.workspace.outcome import PATTERNS
+from peelian.workspace.outcome import AUDITS, PATTERNS
 from peelian.workspace.removal import Removal, destroy_folder, settle, tidy, write_record_files
 from peelian.workspace.search import Searched, search
 from peelian.workspace.state import DecisionRow, Run
@@ -42,7 +42,7 @@ from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["erase"]
 
-_COMPUTED = ("quality", "forecast", "trial", "drift", *PATTERNS, "plan", "audit", "publish")
+_COMPUTED = ("quality", "forecast", "trial", "drift", *PATTERNS, "plan", *AUDITS, "publish")
 """What is made from records, so that it rests on one that was erased later."""
 
 

@@ -14,6 +14,7 @@ from peelian.workspace.evidence import gather
 from peelian.workspace.files import sha256_of
 from peelian.workspace.plan import about_forecast, rebuild_plan
 from peelian.workspace.standing import find_plan, moment, written
+from peelian.workspace.thresholds import thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
 
 __all__ = ["PAGE", "amend", "last_audit", "last_look", "look", "page_of"]
@@ -108,7 +109,8 @@ def amend(
     """A plan with places taken out and put in, and the audit of it."""
     before = rebuild_plan(workspace, plan)
     amended = before.amend(remove=list(remove), add=list(add))
-    return amended.to_dict(), audit_plan(workspace, amended, counting=before)
+    held = thresholds_for(workspace, "plan", source=plan)
+    return amended.to_dict(), audit_plan(workspace, amended, counting=before, held=held)
 
 
 def last_look(

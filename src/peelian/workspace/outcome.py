@@ -8,7 +8,7 @@ from typing import Any
 
 from peelian.workspace.files import sha256_of
 
-__all__ = ["KINDS", "PATTERNS", "Outcome", "Progress", "silent", "version_of"]
+__all__ = ["AUDITS", "KINDS", "PATTERNS", "Outcome", "Progress", "silent", "version_of"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -19,6 +19,18 @@ KINDS = {"decide": "decision", "publish": "publication", "init": "workspace"}
 
 PATTERNS = ("time", "hot", "repeats", "emerging", "factors", "links", "duplicates", "week")
 """Verbs of the runs that look for patterns. They are one action of the charter."""
+
+
+AUDITS = (
+    "audit",
+    "audit_table",
+    "audit_forecast",
+    "audit_loop",
+    "audit_stops",
+    "audit_facematch",
+    "audit_data",
+)
+"""Verbs of the runs that audit; the first audits a plan. They are one action of the charter."""
 
 
 def version_of(record_files: Mapping[str, str]) -> str:

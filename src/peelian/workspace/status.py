@@ -91,11 +91,15 @@ def _next(workspace: Workspace, rows: int, latest: dict[str, Any]) -> str:
     tail = f" --workspace {workspace.folder}"
     if rows == 0:
         return "peelian import FILE" + tail
-    for verb in ("quality", "trial", "forecast", "plan", "audit"):
+    for verb, call in (
+        ("quality", "quality"),
+        ("trial", "trial --category burglary"),
+        ("forecast", "forecast --category burglary"),
+        ("plan", "plan"),
+        ("audit", "audit plan"),
+    ):
         if verb not in latest:
-            return (
-                f"peelian {verb}" + (" --category burglary" if verb in ("trial", "forecast") else "") + tail
-            )
+            return f"peelian {call}{tail}"
     plan = latest["plan"]
     if plan["state"] == "draft":
         return f"peelian propose {plan['id']}" + tail
