@@ -54,6 +54,14 @@ def test_scatter_beyond_poisson_widens_the_interval_and_makes_no_alarms() -> Non
     assert 0.87 <= inside.mean() <= 0.95
 
 
+def test_a_p_value_is_never_nothing() -> None:
+    counts = np.full((1, WEEKS), 200)
+    counts[0, -1] = 1_000_000
+    found = same_week(counts, labels=["place"], end=END)
+    assert 0 < found.p[0] < 1e-100
+    assert 0 < found.q[0] < 1e-100
+
+
 def test_a_week_of_twice_as_many_stands_out_and_no_other_does() -> None:
     rng = np.random.default_rng(7)
     counts = simulated(rng, np.full(40, 50.0))

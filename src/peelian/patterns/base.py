@@ -21,6 +21,9 @@ __all__ = ["Pattern", "axes", "check_level", "check_replicates", "false_discover
 SHOWN = 10
 """Rows of a table in a notebook."""
 
+TINIEST = 1e-300
+"""A p-value that floating point makes 0 is told as this: no test rules anything out for certain."""
+
 
 class Pattern(ABC):
     """A result that can be looked at: a table, a picture, a sentence, and plain data for a file."""

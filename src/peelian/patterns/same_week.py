@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from peelian.errors import NotEnoughDataError, UsageError
-from peelian.patterns.base import Pattern, axes, check_level, false_discovery
+from peelian.patterns.base import TINIEST, Pattern, axes, check_level, false_discovery
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -342,9 +342,9 @@ def _interval(mean: Floats, variance: Floats, level: float) -> tuple[Floats, Flo
 
 
 def _two_sided(reported: Floats, mean: Floats, variance: Floats) -> Floats:
-    """Twice the smaller tail, at most 1; each tail with the number itself."""
+    """Twice the smaller tail, at most 1; each tail with the number itself. Never 0, however far out."""
     d = _negative_binomial(mean, variance)
-    p: Floats = np.minimum(2 * np.minimum(d.cdf(reported), d.sf(reported - 1)), 1.0)
+    p: Floats = np.clip(2 * np.minimum(d.cdf(reported), d.sf(reported - 1)), TINIEST, 1.0)
     return p
 
 

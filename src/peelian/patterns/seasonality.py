@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from peelian.errors import NotEnoughDataError
-from peelian.patterns.base import Pattern, axes, check_level, false_discovery
+from peelian.patterns.base import TINIEST, Pattern, axes, check_level, false_discovery
 from peelian.patterns.quasi_poisson import Fit, fit_quasi_poisson
 from peelian.records.incidents import Incidents
 
@@ -212,7 +212,7 @@ def seasonality(incidents: Incidents, *, rate: float = 0.05, level: float = 0.95
     ratio, error = _ratios(fit, trend.shape[1])
     t = stats.t(fit.freedom)
     reach = t.ppf((1 + level) / 2) * error
-    p = 2 * t.sf(np.abs(np.log(ratio)) / error)
+    p = np.maximum(2 * t.sf(np.abs(np.log(ratio)) / error), TINIEST)
     over = max(plain.deviance - fit.deviance, 0.0) / 11 / fit.dispersion
     residual = (y - fit.mean) / np.sqrt(fit.mean)
     return Seasonality(
@@ -224,7 +224,7 @@ def seasonality(incidents: Incidents, *, rate: float = 0.05, level: float = 0.95
         high=ratio * np.exp(reach),
         p=p,
         q=false_discovery(p),
-        overall=float(stats.f.sf(over, 11, fit.freedom)),
+        overall=max(float(stats.f.sf(over, 11, fit.freedom)), TINIEST),
         dispersion=fit.dispersion,
         autocorrelation=float(np.sum(residual[1:] * residual[:-1]) / max(float(np.sum(residual**2)), 1e-300)),
         outside=len(incidents) - int(counts.sum()),
