@@ -79,6 +79,47 @@ MEASURES: dict[str, Measure] = {
         "largest over smallest exposure ratio over cell sizes and origins",
         "most",
     ),
+    "stop_rate_ratio": Measure(
+        "stops",
+        "stops of a group for what they are counted against, in proportion to the reference group's",
+        "ratio",
+    ),
+    "search_rate_ratio": Measure(
+        "stops",
+        "share of a group's stops with a search, in proportion to the reference group's",
+        "ratio",
+    ),
+    "hit_rate_gap": Measure(
+        "stops",
+        "share of searches that found something, less the reference group's",
+        "difference",
+    ),
+    "darkness_odds_ratio": Measure(
+        "stops",
+        "odds after dark that a stop is of the group and not the reference, in proportion to before, at the same clock time",
+        "ratio",
+    ),
+    "search_threshold_gap": Measure(
+        "stops",
+        "inferred threshold at which a group is searched, less the reference group's",
+        "difference",
+    ),
+    "missing_group": Measure("stops", "share of stops of which no group was recorded", "most"),
+    "loop_drift": Measure(
+        "loop",
+        "share of the chosen places that learning from what was found by attending draws away from the true ones",
+        "most",
+    ),
+    "loop_overstatement": Measure(
+        "loop",
+        "share of all incidents by which records overstate the chosen places' part, because of attending them",
+        "most",
+    ),
+    "loop_group_change": Measure(
+        "loop",
+        "ratio of groups' exposure to the chosen places, in proportion to the same ratio without the loop",
+        "ratio",
+    ),
 }
 """Every measure by its name, which is also the first part of its findings' ids."""
 
