@@ -12,7 +12,7 @@ from scipy import stats
 from peelian.errors import UsageError
 from peelian.patterns.base import check_level, check_replicates, false_discovery
 from peelian.patterns.emerged import Cluster, Clusters
-from peelian.patterns.scan import ExpectationScan, Found, Scan, clusters, matched_scatter, past_tops
+from peelian.patterns.scan import FEWEST_TOPS, ExpectationScan, Found, Scan, clusters, set_up
 from peelian.patterns.scan_permutation import PermutationScan
 from peelian.patterns.windows import Windows, grid_windows
 from peelian.places.counts import Counts, count_incidents
@@ -26,9 +26,6 @@ __all__ = ["counted", "emerging", "scan_of"]
 Floats = npt.NDArray[np.float64]
 
 YEAR = 365.2425
-
-FEWEST_TOPS = 20
-"""Past looks without which nothing is said of false alarms, and the scatter is that of single places."""
 
 
 def emerging(
@@ -134,24 +131,16 @@ def emerging(
     if not matrix.sum() or not held:
         none = np.zeros(0)
         return Clusters((), counts.grid, settings, 1.0, level, alarms, held, none)
-    look = scan.look(matrix, edges, windows)
-    windows = windows.within_share(look.cylinders.expected[:, -1], share)
-    look = scan.look(matrix, edges, windows)
-    tops = past_tops(scan, matrix, edges, windows, looks=looks)
-    notes = []
-    if scatter is None:
-        scatter = look.scatter
-        if method == "expectation" and tops.size >= FEWEST_TOPS:
-            scatter = matched_scatter(look, tops, seed=seed)
-        elif method == "expectation":
-            notes.append("The past is too short to match chance to it: it scatters as single cells do.")
-    maxima = look.maxima(replicates, scatter=scatter, seed=seed)
+    ready = set_up(scan, matrix, edges, windows, share=share, looks=looks, scatter=scatter, seed=seed)
+    notes = ("The past is too short to match chance to it: it scatters as single cells do.",)
+    maxima = ready.look.maxima(replicates, scatter=ready.scatter, seed=seed)
     days = counts.periods.frequency.days
-    past = tops if tops.size >= FEWEST_TOPS else None
-    found = clusters(look, maxima, most=most)
+    past = ready.tops if ready.tops.size >= FEWEST_TOPS else None
+    found = clusters(ready.look, maxima, most=most)
     ids = _members(reports, counts) if isinstance(reports, Incidents) else None
-    told = _told(found, counts, scatter=scatter, tops=past, days=days, ids=ids)
-    return Clusters(told, counts.grid, settings, scatter, level, alarms, held, tops, tuple(notes))
+    told = _told(found, counts, scatter=ready.scatter, tops=past, days=days, ids=ids)
+    said = notes if ready.unmatched else ()
+    return Clusters(told, counts.grid, settings, ready.scatter, level, alarms, held, ready.tops, said)
 
 
 def counted(

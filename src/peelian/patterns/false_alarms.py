@@ -11,9 +11,9 @@ from scipy import sparse
 
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.patterns.base import check_level, check_replicates
-from peelian.patterns.emerging import FEWEST_TOPS, YEAR, scan_of
-from peelian.patterns.scan import matched_scatter, past_tops
-from peelian.patterns.windows import grid_windows
+from peelian.patterns.emerging import YEAR, scan_of
+from peelian.patterns.scan import past_tops, set_up
+from peelian.patterns.windows import Windows, grid_windows
 from peelian.places.counts import Counts
 
 __all__ = ["FalseAlarms", "false_alarms", "shuffled"]
@@ -86,6 +86,7 @@ def false_alarms(
     shufflings: int = 3,
     level: float = 0.01,
     tops: Floats | None = None,
+    windows: Windows | None = None,
     seed: int = 0,
 ) -> FalseAlarms:
     """Look at each of the latest periods in turn, on the data as they are and with time shuffled within cells.
@@ -99,6 +100,8 @@ def false_alarms(
         Deal each cell's periods out anew, or turn each cell's run of periods by a random number of them, which keeps
         how its own periods follow each other.
     shufflings : int
+    windows : Windows, optional
+        Made from `nearest` and `radius` when not given.
     tops : array of float, optional
         Those of what `emerging` found with the same settings; looked for when not given.
     level, scatter, replicates, looks and all others
@@ -113,19 +116,16 @@ def false_alarms(
     check_level(level)
     scan = scan_of(method, weeks=weeks, fewest=fewest, totals=totals)
     matrix, edges = counts.matrix, counts.periods.edges
-    windows = grid_windows(counts.grid, nearest=nearest, radius=radius)
-    windows = windows.within_share(scan.look(matrix, edges, windows).cylinders.expected[:, -1], share)
-    look = scan.look(matrix, edges, windows)
-    if tops is None:
-        tops = past_tops(scan, matrix, edges, windows, looks=looks)
+    if windows is None:
+        windows = grid_windows(counts.grid, nearest=nearest, radius=radius)
+    ready = set_up(
+        scan, matrix, edges, windows, share=share, looks=looks, tops=tops, scatter=scatter, seed=seed
+    )
+    windows, tops = ready.windows, ready.tops
     if not tops.size:
         msg = f"{len(counts.periods)} periods were given; one past look needs {scan.needs + weeks}"
         raise NotEnoughDataError(msg, hint="import older records, or look at fewer weeks")
-    if scatter is None:
-        scatter = look.scatter
-        if method == "expectation" and tops.size >= FEWEST_TOPS:
-            scatter = matched_scatter(look, tops, seed=seed)
-    maxima = look.maxima(replicates, scatter=scatter, seed=seed)
+    maxima = ready.look.maxima(replicates, scatter=ready.scatter, seed=seed)
     bar = float(np.quantile(maxima, 1 - level, method="higher"))
     alarms = []
     for i in range(shufflings):

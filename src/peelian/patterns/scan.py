@@ -17,7 +17,21 @@ from peelian.patterns.cylinders import Cylinders, Fill, latest_first
 from peelian.patterns.draws import scattered_fill
 from peelian.patterns.windows import Windows
 
-__all__ = ["ExpectationScan", "Found", "Look", "Scan", "clusters", "matched_scatter", "past_tops"]
+__all__ = [
+    "FEWEST_TOPS",
+    "ExpectationScan",
+    "Found",
+    "Look",
+    "Scan",
+    "SetUp",
+    "clusters",
+    "matched_scatter",
+    "past_tops",
+    "set_up",
+]
+
+FEWEST_TOPS = 20
+"""Past looks without which nothing is said of false alarms, and the scatter is that of single places."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -247,3 +261,66 @@ def matched_scatter(look: Look, tops: Floats, *, seed: int) -> float:
         height = reached(scatter)
         power = float(np.clip(np.log(height / lower) / np.log(scatter / before), 0.5, 2.0))
     return scatter
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """A scan that is ready for its latest look.
+
+    Parameters
+    ----------
+    look : Look
+        At the latest periods.
+    windows : Windows
+        Those that hold no more than the given share of all that is expected.
+    tops : array of float
+        The highest score of each past look.
+    scatter : float
+        Of chance.
+    unmatched : bool
+        The past is too short to match chance to it.
+    """
+
+    look: Look
+    windows: Windows
+    tops: Floats
+    scatter: float
+    unmatched: bool
+
+
+def set_up(
+    scan: Scan,
+    matrix: sparse.csc_array,
+    edges: Dates,
+    windows: Windows,
+    *,
+    share: float,
+    looks: int,
+    tops: Floats | None = None,
+    scatter: float | None = None,
+    seed: int,
+) -> SetUp:
+    """Look at the latest periods through windows of at most a share, and match chance to the past looks.
+
+    Parameters
+    ----------
+    share : float
+        Of all that is expected, in a window, at most.
+    looks : int
+        Past looks, one a period.
+    tops : array of float, optional
+        Of the past looks; looked for when not given.
+    scatter : float, optional
+        Of chance; matched to the past when not given and the scan's chance can scatter.
+    """
+    windows = windows.within_share(scan.look(matrix, edges, windows).cylinders.expected[:, -1], share)
+    look = scan.look(matrix, edges, windows)
+    if tops is None:
+        tops = past_tops(scan, matrix, edges, windows, looks=looks)
+    unmatched = False
+    if scatter is None:
+        scatter = look.scatter
+        if isinstance(scan, ExpectationScan):
+            unmatched = tops.size < FEWEST_TOPS
+            scatter = scatter if unmatched else matched_scatter(look, tops, seed=seed)
+    return SetUp(look, windows, tops, scatter, unmatched)

@@ -8,9 +8,10 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from peelian.patterns.emerging import FEWEST_TOPS, counted
+from peelian.patterns.emerging import counted
 from peelian.patterns.emerging import emerging as scan_for_clusters
 from peelian.patterns.false_alarms import false_alarms
+from peelian.patterns.scan import FEWEST_TOPS
 from peelian.patterns.surveillance import BOUNDED, METHODS, Method, bounds_before, series_by_place, watch
 from peelian.places import Areas, Grid
 from peelian.records import Incidents
