@@ -96,7 +96,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "darkness_odds_ratio": Measure(
         "stops",
-        "odds after dark that a stop is of the group and not the reference, in proportion to before, at the same clock time",
+        "odds after dark, in proportion to daylight at the same clock time, that a stop is of the group",
         "ratio",
     ),
     "search_threshold_gap": Measure(
