@@ -6,6 +6,7 @@ nothing is dropped, repaired or filled in.
 
 from __future__ import annotations
 
+import csv
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from peelian.audits.stop_fields import FIELDS, labels_of, refuse_identifying, times_of, yes_or_no
 from peelian.audits.stop_layouts import LAYOUTS, StopLayout, layout_of
 from peelian.errors import DataError, NotEnoughDataError, SourceError, UsageError
-from peelian.records.files import open_file
+from peelian.records.files import OpenedFile, open_file
 
 __all__ = ["StopRecords", "read_stops", "stop_records"]
 
@@ -55,8 +56,8 @@ class StopRecords:
     clock : str
         Why the clock times can't be used; empty where they can.
     counts : mapping
-        ``rows``, ``repeated`` (equal in all that was read to an earlier row; they are kept), and for each field how
-        many rows are ``without_...`` it.
+        ``rows``; ``malformed`` (not among them); ``repeated`` (equal to an earlier row in all that was read; they are
+        kept); and for each field how many rows are ``without_...`` it.
     notes : tuple of str
     """
 
@@ -133,25 +134,11 @@ def read_stops(
     opened = open_file(path)
     found = _fields(opened.columns, layout, mapping)
     wanted = sorted(set(found.columns.values()))
-    try:
-        raw = (
-            pq.read_table(path, columns=wanted).to_pandas()
-            if opened.parquet
-            else pd.read_csv(
-                path,
-                usecols=wanted,
-                dtype=str,
-                sep=opened.delimiter,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-            )
-        )
-    except (ValueError, pd.errors.ParserError) as error:
-        msg = f"{path.name} can't be read whole: {str(error).splitlines()[0]}"
-        raise SourceError(
-            msg, hint="export the file again: as UTF-8, and with as many cells in each row"
-        ) from error
-    return _records(raw, found, zone=zone, times=times, merge=merge, square_km=square_km)
+    if opened.parquet:
+        raw, malformed = pq.read_table(path, columns=wanted).to_pandas(), 0
+    else:
+        raw, malformed = _csv(path, opened, wanted)
+    return _records(raw, found, malformed, zone=zone, times=times, merge=merge, square_km=square_km)
 
 
 def stop_records(
@@ -167,7 +154,26 @@ def stop_records(
     """Make stops of a table that is in memory; parameters and errors as `read_stops`."""
     found = _fields(tuple(str(c) for c in table.columns), layout, mapping)
     raw = table[sorted(set(found.columns.values()))]
-    return _records(raw, found, zone=zone, times=times, merge=merge, square_km=square_km)
+    return _records(raw, found, 0, zone=zone, times=times, merge=merge, square_km=square_km)
+
+
+def _csv(path: Path, opened: OpenedFile, wanted: list[str]) -> tuple[pd.DataFrame, int]:
+    """The wanted columns as text, and how many rows have too many or too few cells."""
+    at = [opened.columns.index(name) for name in wanted]
+    rows, malformed = [], 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            read = csv.reader(stream, delimiter=opened.delimiter)
+            next(read)
+            for row in read:
+                if len(row) == len(opened.columns):
+                    rows.append([row[k] for k in at])
+                elif row:
+                    malformed += 1
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path.name} can't be read whole: {error}"
+        raise SourceError(msg, hint="export the file again as UTF-8") from error
+    return pd.DataFrame(rows, columns=wanted, dtype=str), malformed
 
 
 def _fields(header: tuple[str, ...], layout: str | None, mapping: Mapping[str, str] | None) -> StopLayout:
@@ -215,6 +221,7 @@ def _fields(header: tuple[str, ...], layout: str | None, mapping: Mapping[str, s
 def _records(
     raw: pd.DataFrame,
     found: StopLayout,
+    malformed: int,
     *,
     zone: str | None,
     times: Times | None,
@@ -241,7 +248,11 @@ def _records(
     group, merged = _merged(frame["group"], merge or {})
     frame["group"] = group
     clock, odd = _clock_doubts(frame["minute"])
-    counts = _counts(raw, frame)
+    counts = {**_counts(raw, frame), "malformed": malformed}
+    if malformed:
+        said.append(
+            f"{malformed:,} more rows have too many or too few cells. They can't be read, and are in no number here."
+        )
     notes = (*found.notes, *said, *merged, *odd, *_repeats(counts))
     return StopRecords(
         frame[list(COLUMNS)].astype(dict.fromkeys(("area", "group", "basis"), object)),
