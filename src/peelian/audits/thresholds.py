@@ -120,6 +120,62 @@ MEASURES: dict[str, Measure] = {
         "ratio of groups' exposure to the chosen places, in proportion to the same ratio without the loop",
         "ratio",
     ),
+    "observed_expected_ratio": Measure(
+        "forecast",
+        "reports per expected report where most residents belong to a group (or where its average resident lives), in "
+        "proportion to where fewest do (or to the reference group's)",
+        "ratio",
+    ),
+    "observed_expected": Measure("forecast", "reports per expected report in the whole city", "ratio"),
+    "calibration_slope": Measure(
+        "forecast", "slope of the logarithm of reports on that of expected ones, in the whole city", "ratio"
+    ),
+    "calibration_slope_gap": Measure(
+        "forecast",
+        "calibration slope where most residents belong to a group less where fewest do",
+        "difference",
+    ),
+    "interval_coverage": Measure(
+        "forecast",
+        "share of counts in their interval less the share that should be, in the whole city",
+        "difference",
+    ),
+    "interval_coverage_gap": Measure(
+        "forecast", "the same where most residents belong to a group less where fewest do", "difference"
+    ),
+    "pit_mean": Measure(
+        "forecast",
+        "mean of the probability integral transform less one half, in the whole city",
+        "difference",
+    ),
+    "pit_gap": Measure(
+        "forecast",
+        "mean of the transform where most residents belong to a group less where fewest do",
+        "difference",
+    ),
+    "false_alarm_gap": Measure(
+        "forecast",
+        "share of picked places without a report where most residents belong to a group (or where its average resident "
+        "lives) less where fewest do (or the reference group's)",
+        "difference",
+    ),
+    "miss_gap": Measure(
+        "forecast",
+        "share of reports outside of the picked places where most residents belong to a group (or where its average "
+        "resident lives) less where fewest do (or the reference group's)",
+        "difference",
+    ),
+    "hit_rate_gain": Measure(
+        "forecast",
+        "share of reports in the picked places under the method less that under another rule",
+        "least",
+    ),
+    "picked_exposure_ratio": Measure(
+        "forecast",
+        "share of periods in which the place of a group's average resident is picked, in proportion to the reference "
+        "group's",
+        "ratio",
+    ),
 }
 """Every measure by its name, which is also the first part of its findings' ids."""
 
