@@ -176,6 +176,47 @@ MEASURES: dict[str, Measure] = {
         "group's",
         "ratio",
     ),
+    "false_positive_rate": Measure(
+        "facematch", "false alerts per face seen (FPIR), with all that nobody adjudicated as false", "most"
+    ),
+    "false_alert_share": Measure(
+        "facematch", "false alerts per alert, with all that nobody adjudicated as false", "most"
+    ),
+    "false_positive_ratio": Measure(
+        "facematch",
+        "highest to lowest rate of false alerts per face seen (or false matches) across groups",
+        "most",
+    ),
+    "false_positive_spread": Measure(
+        "facematch",
+        "highest rate of false alerts per face seen (or false matches) to the geometric mean of all groups",
+        "most",
+    ),
+    "false_alert_gap": Measure(
+        "facematch", "highest less lowest share of alerts that are false, across groups", "most"
+    ),
+    "false_negative_rate": Measure(
+        "facematch", "share of passages of seeded volunteers that set off no right alert (FNIR)", "most"
+    ),
+    "false_negative_gap": Measure("facematch", "highest less lowest FNIR across groups", "most"),
+    "failure_to_acquire": Measure(
+        "facematch", "share of faces seen of which no template could be made", "most"
+    ),
+    "failure_to_acquire_gap": Measure(
+        "facematch", "highest less lowest failure to acquire across groups", "most"
+    ),
+    "override_rate": Measure("facematch", "share of false alerts that a reviewer turned down", "least"),
+    "override_gap": Measure(
+        "facematch", "highest less lowest share of alerts that reviewers turned down, across groups", "most"
+    ),
+    "reviewer_agreement": Measure(
+        "facematch", "Gwet's AC1 of two reviewers who decided apart from each other", "least"
+    ),
+    "unbacked_share": Measure(
+        "facematch",
+        "share of stops, searches and arrests after an alert that nothing independent backed",
+        "most",
+    ),
 }
 """Every measure by its name, which is also the first part of its findings' ids."""
 
