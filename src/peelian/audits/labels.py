@@ -54,7 +54,7 @@ def shifts(x: npt.ArrayLike, y: npt.ArrayLike, *, inhabited: Bools, replicates: 
     rng = np.random.default_rng(seed)
     held = places[inhabited] - places[inhabited].min(axis=0)
     # One step between the last unit and the first: on a whole lattice a move is a permutation.
-    step = max(float(np.median(cKDTree(held).query(held, k=2)[0][:, 1])), 1e-9)
+    step = max(float(np.median(np.asarray(cKDTree(held).query(held, k=2)[0])[:, 1])), 1e-9)
     size = held.max(axis=0) + step
     tree, numbers = cKDTree(held, boxsize=size), np.flatnonzero(inhabited)
     sources = np.tile(np.arange(len(places)), (replicates, 1))
