@@ -44,6 +44,10 @@ MEASURES: dict[str, Measure] = {
         "mean hours (or counts) per resident of a group, in proportion to the reference group's",
         "ratio",
     ),
+    "top_share": Measure("plan", "share of the hours (or counts) in the 5 % of units with the most", "most"),
+    "gini": Measure(
+        "plan", "Gini coefficient of the hours (or counts) over units, 0 even to 1 all in one", "most"
+    ),
     "reporting_margin": Measure(
         "plan",
         "factor between both groups' reporting at which the interval of a ratio would hold 1",
