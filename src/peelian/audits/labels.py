@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from peelian.errors import NotEnoughDataError, UsageError
+from peelian.audits.resampled import coordinates
+from peelian.errors import NotEnoughDataError
 
 __all__ = ["random_fields", "shifts"]
 
@@ -133,12 +134,7 @@ def _ranks(values: Floats) -> Ints:
 
 
 def _places(x: npt.ArrayLike, y: npt.ArrayLike, inhabited: Bools) -> Floats:
-    places = np.column_stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)])
-    if places.shape != (inhabited.size, 2) or not np.isfinite(places[inhabited]).all():
-        msg = (
-            f"coordinates of shape {places.shape} were given for {inhabited.size} units; expected finite ones"
-        )
-        raise UsageError(msg, hint="x, y = grid.centres()")
+    places = coordinates(x, y, inhabited.size)
     if inhabited.sum() < FEWEST_UNITS:
         msg = f"{int(inhabited.sum())} units have residents; expected at least {FEWEST_UNITS} to deal labels among"
         raise NotEnoughDataError(msg, hint="use smaller units")

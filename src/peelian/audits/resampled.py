@@ -18,7 +18,7 @@ from peelian.audits.blocks import resampled_sums
 from peelian.audits.estimates import Estimate, divide, estimate
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 
-__all__ = ["FEWEST_RESIDENTS", "Resampled", "by_unit", "in_words", "listed", "told"]
+__all__ = ["FEWEST_RESIDENTS", "Resampled", "by_unit", "coordinates", "in_words", "listed", "told"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -221,6 +221,22 @@ def by_unit(name: str, given: npt.ArrayLike, n: int) -> Floats:
         msg = f"{name} of {int(wrong.sum())} of {n} units are negative or unknown; expected at least 0"
         raise DataError(msg, hint="an unknown number is not zero: leave those units out, and say so")
     return values
+
+
+def coordinates(x: npt.ArrayLike, y: npt.ArrayLike, n: int) -> Floats:
+    """Middles of units, shape (n, 2).
+
+    Raises
+    ------
+    UsageError
+        There are not as many, or some are not finite.
+    """
+    pair = [np.asarray(v, dtype=float) for v in (x, y)]
+    if any(v.shape != (n,) or not np.isfinite(v).all() for v in pair):
+        shapes = " and ".join(str(v.shape) for v in pair)
+        msg = f"coordinates of shape {shapes} were given for {n} units; expected a finite pair for each"
+        raise UsageError(msg, hint="x, y = grid.centres(); leave units without a place out, and say so")
+    return np.column_stack(pair)
 
 
 def in_words(name: str) -> str:
