@@ -256,14 +256,14 @@ def loop_audit(
     if learner not in {way.name for way in ways}:
         msg = f"{learner!r} was given as the way of learning; expected one of {', '.join(way.name for way in ways)}"
         raise UsageError(msg)
-    people = residents_by_group(population, reference, cells=n.size)
+    residents = residents_by_group(population, reference, cells=n.size)
     courses = simulate(
         n,
         periods=periods,
         plan=plan,
         settings=settings,
         learners=ways,
-        groups=people.shares,
+        groups=residents.shares,
         runs=runs,
         seed=seed,
         progress=progress,
@@ -279,7 +279,7 @@ def loop_audit(
         name: overstatement_finding(courses, name, years, level, _of(held, name == learner))
         for name in ordered
     }
-    by_group = group_findings(courses, learner, people, level, held)
+    by_group = group_findings(courses, learner, residents, level, held)
     certificate = certify(
         drifts[learner],
         over[learner],
@@ -309,7 +309,7 @@ def loop_audit(
         level=level,
         found=found,
         yearly=yearly_frame(courses, level),
-        groups=group_frame(courses, at[learner], people, level),
+        groups=group_frame(courses, at[learner], residents, level),
         worst=at,
         said=_sentences(certificate, courses, drifts, over, by_group, at, level),
     )

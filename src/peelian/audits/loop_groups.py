@@ -82,41 +82,41 @@ def residents_by_group(population: pd.DataFrame | None, reference: str, *, cells
             f"with {reference!r} as the reference"
         )
         raise UsageError(msg, hint="population_by_cell(areas, grid), and one of its groups as the reference")
-    residents = population.to_numpy(dtype=np.float64)
-    if not np.all(np.isfinite(residents)) or np.any(residents < 0):
-        n = int(np.sum(~np.isfinite(residents) | (residents < 0)))
+    given = population.to_numpy(dtype=np.float64)
+    if not np.all(np.isfinite(given)) or np.any(given < 0):
+        n = int(np.sum(~np.isfinite(given) | (given < 0)))
         msg = f"{n} numbers of residents are negative or unknown; expected at least 0 in every cell"
         raise DataError(msg, hint="an unknown number is not zero: leave those areas out of the study area")
-    totals = residents.sum(axis=0)
+    totals = given.sum(axis=0)
     r = names.index(reference)
     if totals[r] < FEWEST_RESIDENTS:
         msg = f"the reference group {reference!r} has {totals[r]:.0f} residents; expected at least {FEWEST_RESIDENTS:g}"
         raise NotEnoughDataError(msg, hint="compare with a larger group")
-    return Residents(names, residents / np.maximum(totals, 1e-300), totals, r)
+    return Residents(names, given / np.maximum(totals, 1e-300), totals, r)
 
 
 def group_findings(
-    courses: Courses, learner: str, people: Residents, level: float, held: Mapping[str, Threshold]
+    courses: Courses, learner: str, residents: Residents, level: float, held: Mapping[str, Threshold]
 ) -> tuple[Finding, ...]:
     """The change of each group's exposure against the reference group's, under the setting where it is largest."""
-    return tuple(_finding(courses, learner, people, g, level, held) for g in people.others)
+    return tuple(_finding(courses, learner, residents, g, level, held) for g in residents.others)
 
 
 def _finding(
-    courses: Courses, learner: str, people: Residents, g: int, level: float, held: Mapping[str, Threshold]
+    courses: Courses, learner: str, residents: Residents, g: int, level: float, held: Mapping[str, Threshold]
 ) -> Finding:
-    group, reference = (people.names[i].replace("_", " ") for i in (g, people.reference))
+    group, reference = (residents.names[i].replace("_", " ") for i in (g, residents.reference))
     setting, made = 0, Estimate(None, why=(f"There are fewer than {FEWEST_RESIDENTS:g} {group} residents.",))
-    if not people.small(g):
+    if not residents.small(g):
         every = [
-            _change(courses, learner, i, g, people.reference, level) for i in range(len(courses.settings))
+            _change(courses, learner, i, g, residents.reference, level) for i in range(len(courses.settings))
         ]
         setting = max(range(len(every)), key=lambda i: (_reach(every[i]), -i))
         made = every[setting]
     threshold = held.get("loop_group_change")
     ends = [keeps_within("loop_group_change", end, threshold) for end in (made.low, made.high)]
     return Finding(
-        id=f"loop_group_change/{learner}/{people.names[g]}",
+        id=f"loop_group_change/{learner}/{residents.names[g]}",
         measure="exposure of a group against another's, in proportion to the same without the loop",
         subject=f"{group} to {reference} residents, {LEARNERS[learner]}",
         value=made.value,
@@ -128,8 +128,8 @@ def _finding(
         limits=(*made.why, GROUP_LIMIT, *((ENDS,) if threshold is not None else ())),
         details={
             "learner": learner,
-            "group": people.names[g],
-            "reference": people.names[people.reference],
+            "group": residents.names[g],
+            "reference": residents.names[residents.reference],
             **{f"assumed_{key}": value for key, value in courses.settings[setting].to_dict().items()},
         },
     )
@@ -151,31 +151,31 @@ def _reach(made: Estimate) -> float:
     return max((abs(float(np.log(max(one, 1e-9)))) for one in known), default=-1.0)
 
 
-def group_frame(courses: Courses, setting: int, people: Residents, level: float) -> pd.DataFrame:
+def group_frame(courses: Courses, setting: int, residents: Residents, level: float) -> pd.DataFrame:
     """One row a way of learning and group, see `peelian.audits.loop.LoopAudit`."""
     tracks = {"truth": courses.truth[setting], "without": courses.without[setting].exposure}
     tracks |= {way.name: courses.tracks[way.name, setting].exposure for way in courses.learners}
     rows = [
-        _row(name, exposure, people, g, level)
+        _row(name, exposure, residents, g, level)
         for name, exposure in tracks.items()
-        for g in range(len(people.names))
+        for g in range(len(residents.names))
     ]
     columns = ["learner", "group", "residents", "exposure", "low", "high", "ratio", "ratio_low", "ratio_high"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(columns[2:], float))
 
 
-def _row(name: str, exposure: Floats, people: Residents, g: int, level: float) -> dict[str, Any]:
-    r = people.reference
+def _row(name: str, exposure: Floats, residents: Residents, g: int, level: float) -> dict[str, Any]:
+    r = residents.reference
     none = Estimate(None)
-    small = people.small(g)
+    small = residents.small(g)
     last = exposure[:, -1, g]
     lives = none if small else _estimate(float(last.mean()), last, level)
     ratio = none if small or g == r else _estimate(_of_means(exposure, g, r), _ratio(exposure, g, r), level)
     return {
         "learner": name,
-        "group": people.names[g],
-        "residents": float(people.totals[g]),
+        "group": residents.names[g],
+        "residents": float(residents.totals[g]),
         "exposure": lives.value,
         "low": lives.low,
         "high": lives.high,
