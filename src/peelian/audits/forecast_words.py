@@ -1,0 +1,134 @@
+"""What an audit of a forecast says in sentences; the first stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from peelian.audits.alternatives import METHOD
+from peelian.audits.finding import Finding
+from peelian.audits.forecast_findings import PROVEN, Judged
+from peelian.audits.resampled import listed, told
+from peelian.audits.rule_table import RuleTable
+
+__all__ = ["sentences_of"]
+
+
+def sentences_of(judged: Judged, city: Mapping[str, Any], table: RuleTable, *, level: float) -> list[str]:
+    """Headline, what stands out, the whole city, and the rules side by side."""
+    return [
+        _headline(judged, level),
+        *_strength(judged),
+        *_whole(city, level),
+        *_rules(table),
+    ]
+
+
+def _compared(judged: Judged) -> list[Finding]:
+    """Comparisons that were corrected for their number."""
+    return [
+        one
+        for one in judged.findings
+        if "comparisons" in one.details and one.details["p_adjusted"] is not None
+    ]
+
+
+def _headline(judged: Judged, level: float) -> str:
+    compared = _compared(judged)
+    if not compared:
+        return "Nothing could be compared between areas: there is too little to compare."
+    n = judged.comparisons
+    if not judged.stand_out:
+        return (
+            f"None of {n} comparisons of the forecast's error between groups' areas stands out from chance, corrected "
+            "for their number."
+        )
+    stand_out = (
+        f"{judged.stand_out} of {n} comparisons of the forecast's error between groups' areas stand out from chance, "
+        "corrected for their number"
+    )
+    first = compared[0]
+    group = str(first.details["group"]).replace("_", " ")
+    if first.id != f"observed_expected_ratio/{METHOD}/{first.details['group']}" or first.value is None:
+        return f"{stand_out}. Most clearly: {first.sentence()}"
+    ends = first.low, first.high
+    interval = "" if None in ends else f" ({level * 100:g} % interval {_told(ends[0])} to {_told(ends[1])})"
+    return (
+        f"Where the share of {group} residents is highest, {told(first.value)} times as many reports came for each "
+        f"expected one as where it is lowest{interval}; {stand_out}."
+    )
+
+
+def _told(value: float | None) -> str:
+    return "" if value is None else told(value)
+
+
+def _strength(judged: Judged) -> list[str]:
+    """How strong a nothing is: what difference would have been found."""
+    found = [
+        one
+        for one in _compared(judged)
+        if one.id.startswith("observed_expected_ratio/") and "/residents/" not in one.id
+    ]
+    quiet = [
+        one
+        for one in found
+        if one.details["p_adjusted"] > PROVEN and one.details.get("detectable") is not None
+    ]
+    if not quiet:
+        return []
+    parts = [
+        f"{told(one.details['detectable'])} for {one.details['group'].replace('_', ' ')}" for one in quiet
+    ]
+    could = (
+        "What these reports could have shown, 8 times of 10 and before the correction: a ratio of reports per "
+        f"expected report, where a group's share is highest against where it is lowest, of {listed(parts)} or more "
+        "(or as far below 1)."
+    )
+    return [could]
+
+
+def _whole(city: Mapping[str, Any], level: float) -> list[str]:
+    value, low, high = (city[f"observed_expected{end}"] for end in ("", "_low", "_high"))
+    head = f"In the whole city {city['reports']:,} reports came in {city['periods']} periods and "
+    said = f"{head}{city['expected']:,.0f} were expected."
+    if value is not None and low is not None and high is not None:
+        interval = f"{level * 100:g} % interval {told(low)} to {told(high)}"
+        said = f"{said[:-1]}: {told(value)} for each expected one ({interval})."
+    if city["coverage"] is None:
+        return [said]
+    inside, right = 100 * city["coverage"], 100 * city["coverage_expected"]
+    return [said, f"Of the places' counts {inside:.1f} % lay in their interval; {right:.1f} % should have."]
+
+
+def _rules(table: RuleTable) -> list[str]:
+    """What another rule would have done with as much area."""
+    rows = {str(row["rule"]): row for row in table.frame.to_dict("records")}
+    used = rows.pop("method")
+    others = []
+    for name, row in rows.items():
+        gain = table.gains[name].made
+        sure = gain.low is not None and gain.high is not None and (gain.low > 0 or gain.high < 0)
+        apart = "" if sure else " (not to be told apart)"
+        others.append(f"{row['title']} {100 * row['hit_rate']:.1f} %{apart}")
+    held = (
+        f"With {100 * used['area_share']:.2g} % of the area picked, the method held {100 * used['hit_rate']:.1f} % of "
+        f"the reports; {listed(others)}."
+    )
+    return [held, *_exposed(used, rows)]
+
+
+def _exposed(used: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, Any]]) -> list[str]:
+    said = []
+    for key in (str(key) for key in used):
+        if not key.startswith("ratio/") or key.endswith(("_low", "_high")) or used[key] != used[key]:
+            continue
+        known = [f"{row['title']} {told(row[key])}" for row in rows.values() if row[key] == row[key]]
+        if not known:
+            continue
+        group = key.removeprefix("ratio/").replace("_", " ")
+        said.append(
+            f"The place of the average {group} resident was picked {told(used[key])} times as often as that of the "
+            f"reference group's; with {listed(known)}."
+        )
+    return said
