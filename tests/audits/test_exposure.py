@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from peelian.audits import (
     ExposureAudit,
@@ -19,7 +20,9 @@ from peelian.audits import (
     quantile_interval,
     spatial_blocks,
 )
+from peelian.audits.base import Audit
 from peelian.audits.exposure import LIMITS
+from peelian.audits.margins import Margins
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 from peelian.places.grid import Grid
 
@@ -434,3 +437,49 @@ def test_a_city_takes_well_under_a_second() -> None:
     started = time.process_time()
     exposure_audit(maps["a"], grid=grid, population=population, reference="white", comparisons=maps)
     assert time.process_time() - started < 1.0
+
+
+def test_it_is_an_audit_and_says_first_what_matters(city: Any) -> None:
+    grid, population, hours = city
+    audit = exposure_audit(hours, grid=grid, population=population, reference="white", replicates=50)
+    assert isinstance(audit, Audit)
+    assert audit.sentences() == [audit.findings[0].sentence()]
+    record = audit.to_dict()
+    assert record["sentences"] == audit.sentences()
+    assert [one["sentence"] for one in record["findings"]] == [one.sentence() for one in audit.findings]
+    json.dumps(record, allow_nan=False)
+
+
+def test_hours_where_nobody_lives_are_told(city: Any) -> None:
+    grid, population, hours = city
+    empty = population.copy()
+    empty.iloc[:60] = 0.0
+    audit = exposure_audit(hours, grid=grid, population=empty, reference="white", replicates=50)
+    assert audit.unheard == hours[:60].sum() > 0
+    assert "lie in cells where no resident of these groups lives" in audit.sentences()[-1]
+    nowhere = np.where(np.arange(240) < 60, 1.0, 0.0)
+    outside = exposure_audit(nowhere, grid=grid, population=empty, reference="white", replicates=50)
+    assert outside.findings[0].value is None
+    assert outside.sentences()[-1].startswith("100 % of the plan's hours (60)")
+
+
+def test_margins_widen_the_interval_and_pieces_share_an_area_s_error(city: Any) -> None:
+    grid, population, hours = city
+    area = np.arange(240) // 4
+    shares = sparse.csr_array((np.full(240, 0.25), (area, np.arange(240))), shape=(60, 240))
+    settings: dict[str, Any] = {"grid": grid, "population": population, "reference": "white"}
+    plain = exposure_audit(hours, **settings)
+    made = exposure_audit(hours, **settings, margins=Margins(np.full((60, 2), 200.0**2), shares))
+    none = exposure_audit(hours, **settings, margins=Margins(np.zeros((60, 2)), shares))
+    width = {
+        name: np.log(one.findings[0].high / one.findings[0].low)
+        for name, one in (("plain", plain), ("made", made))
+    }
+    assert width["made"] > 1.1 * width["plain"]
+    assert made.findings[0].value == plain.findings[0].value
+    assert (none.findings[0].low, none.findings[0].high) == pytest.approx(
+        (plain.findings[0].low, plain.findings[0].high)
+    )
+    assert "carries the margins" in made.limits[-1]
+    assert "leaves out error in the numbers of residents" in plain.limits[-1].replace("It ", "")
+    assert made.to_dict()["margins"] is True

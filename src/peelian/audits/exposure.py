@@ -11,19 +11,27 @@ average over places, weighted by who lives there. It holds no record of any pers
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.blocks import resampled_sums, spatial_blocks
 from peelian.audits.estimates import Estimate, divide, estimate
+from peelian.audits.exposure_inputs import (
+    FEWEST_RESIDENTS,
+    PLAN,
+    check_settings,
+    hours_by_map,
+    residents_by_cell,
+)
 from peelian.audits.finding import Finding, Threshold
-from peelian.errors import DataError, NotEnoughDataError, UsageError
+from peelian.audits.margins import Margins
+from peelian.errors import NotEnoughDataError
 from peelian.places.grid import Grid
 
 __all__ = ["LIMITS", "ExposureAudit", "equal_hours", "exposure_audit", "hours_by_population"]
@@ -31,20 +39,12 @@ __all__ = ["LIMITS", "ExposureAudit", "equal_hours", "exposure_audit", "hours_by
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-PLAN = "plan"
-
-#: A mean over fewer residents than these says little, and may say it about someone.
-FEWEST_RESIDENTS = 100
-
 #: With fewer blocks than these a bootstrap interval is rough.
 FEW_BLOCKS = 10
 
 #: What no exposure audit can tell, whatever it finds.
 LIMITS = (
-    (
-        "Areas were measured, not residents: what holds between areas need not hold for those who live in them "
-        "(Robinson 1950, Ecological correlations and the behavior of individuals, American Sociological Review 15)."
-    ),
+    ECOLOGICAL,
     "Residents were spread evenly over each neighborhood by area; where they live within it is not known.",
     "Residents are not those present: visitors, workers and passers-by are exposed too and are not counted.",
     "Hours are planned hours in a resident's own cell. They don't tell what is done there, nor how it is received.",
@@ -53,10 +53,15 @@ LIMITS = (
         "numbers of residents and in the forecast."
     ),
 )
+#: The last of these where margins of error of the numbers of residents were given.
+CARRIED = (
+    "The interval tells how far the number would move with other blocks like these, and carries the margins of error "
+    "of the numbers of residents. It leaves out error in the forecast."
+)
 
 
 @dataclass(frozen=True, eq=False)
-class ExposureAudit:
+class ExposureAudit(Audit):
     """What `exposure_audit` found.
 
     Parameters
@@ -70,6 +75,10 @@ class ExposureAudit:
     replicates, seed : int
     hours : dict
         Hours in all of each map.
+    unheard : float
+        The plan's hours in cells without residents of any group.
+    carried : bool
+        Whether the intervals carry margins of error of the numbers of residents.
     frame : pandas.DataFrame
         One row a map and group: ``map``, ``group``, ``residents``, ``exposure`` (hours per resident) with
         ``low`` and ``high``, ``attended_share`` (of the group's residents, those in attended cells) with
@@ -87,23 +96,45 @@ class ExposureAudit:
     replicates: int
     seed: int
     hours: Mapping[str, float]
-    frame: pd.DataFrame
-    findings: tuple[Finding, ...]
-    limits: tuple[str, ...] = LIMITS
+    unheard: float
+    carried: bool
+    _frame: pd.DataFrame = field(repr=False)
+    _findings: tuple[Finding, ...] = field(repr=False)
 
     @property
-    def passes(self) -> bool | None:
-        """Whether every finding that was held against a threshold kept within it; None when none was."""
-        held = [finding.passes for finding in self.findings if finding.passes is not None]
-        return all(held) if held else None
+    def frame(self) -> pd.DataFrame:
+        """One row a map and group, as above."""
+        return self._frame
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """For each map the ratio of every group; then the plan's ratio against each comparison's."""
+        return self._findings
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What no exposure audit can tell."""
+        return _limits(carried=self.carried)
+
+    def sentences(self) -> list[str]:
+        """The plan's ratio for each group, and what of its hours reaches nobody's home."""
+        said = [
+            finding.sentence()
+            for finding in self.findings
+            if finding.id.startswith(f"exposure_ratio/{PLAN}/")
+        ]
+        total = self.hours[PLAN]
+        if self.unheard > 0 and total > 0:
+            said.append(
+                f"{100 * self.unheard / total:.3g} % of the plan's hours ({self.unheard:.3g}) lie in cells where no "
+                "resident of these groups lives: they are in no group's exposure."
+            )
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; a number that there is not is None."""
-        rows = [
-            {str(k): None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
-            for row in self.frame.to_dict("records")
-        ]
         return {
+            **super().to_dict(),
             "reference": self.reference,
             "level": self.level,
             "block_km": self.block_km,
@@ -111,17 +142,10 @@ class ExposureAudit:
             "replicates": self.replicates,
             "seed": self.seed,
             "hours": dict(self.hours),
-            "rows": rows,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "passes": self.passes,
-            "limits": list(self.limits),
+            "hours_without_residents": self.unheard,
+            "margins": self.carried,
+            "rows": plain_rows(self.frame),
         }
-
-    def _repr_html_(self) -> str:
-        sentences = "".join(f"<li>{html.escape(finding.sentence())}</li>" for finding in self.findings)
-        limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in self.limits)
-        table = self.frame.to_html(index=False, float_format=lambda v: f"{v:.3g}", na_rep="no number")
-        return f"{table}<ul>{sentences}</ul><p>What this can't tell:</p><ul>{limits}</ul>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +182,7 @@ def exposure_audit(
     replicates: int = 2000,
     seed: int = 0,
     threshold: Threshold | None = None,
+    margins: Margins | None = None,
 ) -> ExposureAudit:
     """Measure the exposure of a plan by population group, and compare it with other ways to spend the hours.
 
@@ -181,6 +206,10 @@ def exposure_audit(
     threshold : Threshold, optional
         The most that a group may bear in proportion to another, at least 1. The plan passes when its ratio
         t keeps ``1 / threshold <= t <= threshold``; the value decides and the interval is told.
+    margins : Margins, optional
+        Variances of the areas' numbers of residents, groups as in `population`, and how areas were spread over cells.
+        Normal error with their covariance is added to the sums of each drawn city: sums are linear in the numbers of
+        residents, so that nothing need be cut off at 0, which would add residents that nobody counted.
 
     Returns
     -------
@@ -205,13 +234,18 @@ def exposure_audit(
     With few blocks the interval is somewhat too narrow; ``tests/audits`` checks its coverage on simulated cities with a
     known ratio.
     """
-    _check_settings(level, threshold)
-    people = _residents(population, grid, reference)
+    check_settings(level, threshold)
+    people = residents_by_cell(population, grid, reference)
     groups = [str(c) for c in population.columns]
-    maps = _maps(hours_by_cell, comparisons or {}, len(grid))
+    maps = hours_by_map(hours_by_cell, comparisons or {}, len(grid))
     block = spatial_blocks(grid, block_km=block_km)
     city, drawn, blocks = _resample(people, list(maps.values()), block, replicates, seed)
-    audit = _Audit(city, drawn, blocks, groups, groups.index(reference), list(maps), level, threshold)
+    if margins is not None:
+        drawn = _with_errors(drawn, list(maps.values()), margins, seed)
+    carried = margins is not None
+    audit = _Audit(
+        city, drawn, blocks, groups, groups.index(reference), list(maps), level, threshold, carried
+    )
     return ExposureAudit(
         reference=reference,
         level=level,
@@ -220,8 +254,10 @@ def exposure_audit(
         replicates=replicates,
         seed=seed,
         hours={name: float(hours.sum()) for name, hours in maps.items()},
-        frame=audit.frame(),
-        findings=audit.findings(),
+        unheard=float(maps[PLAN][people.sum(axis=1) <= 0].sum()),
+        carried=carried,
+        _frame=audit.frame(),
+        _findings=audit.findings(),
     )
 
 
@@ -249,6 +285,28 @@ def _resample(
     return of(sums.sum(axis=0, keepdims=True)), of(drawn), int(used.size)
 
 
+def _with_errors(drawn: _Sums, maps: Sequence[Floats], margins: Margins, seed: int) -> _Sums:
+    """The sums with errors of the numbers of residents; one error a replicate and area, whatever it adds to."""
+    columns = np.column_stack([*maps, *(hours > 0 for hours in maps), np.ones(maps[0].size)]).astype(float)
+    rng = np.random.default_rng([seed, 1])
+    made = _Sums(drawn.hours.copy(), drawn.attended.copy(), drawn.residents.copy())
+    for g in range(drawn.residents.shape[1]):
+        covariance = margins.covariance(columns, g)
+        error = rng.multivariate_normal(
+            np.zeros(len(covariance)), covariance, len(drawn.residents), method="eigh"
+        )
+        hours, attended, residents = np.split(error, [len(maps), 2 * len(maps)], axis=1)
+        # Sums of a whole city are rarely near 0; where they are, less than nothing is nothing.
+        made.hours[:, :, g] = np.maximum(drawn.hours[:, :, g] + hours, 0.0)
+        made.attended[:, :, g] = np.maximum(drawn.attended[:, :, g] + attended, 0.0)
+        made.residents[:, g] = np.maximum(drawn.residents[:, g] + residents[:, 0], 0.0)
+    return made
+
+
+def _limits(*, carried: bool) -> tuple[str, ...]:
+    return (*LIMITS[:-1], CARRIED) if carried else LIMITS
+
+
 @dataclass(frozen=True, eq=False)
 class _Audit:
     """Makes rows and findings from the sums."""
@@ -261,6 +319,7 @@ class _Audit:
     maps: list[str]
     level: float
     threshold: Threshold | None
+    carried: bool
 
     def small(self, g: int) -> bool:
         return bool(self.city.residents[0, g] < FEWEST_RESIDENTS)
@@ -323,7 +382,7 @@ class _Audit:
             level=self.level,
             threshold=bound,
             passes=passes,
-            limits=(*why, *self._few_blocks(m), *LIMITS),
+            limits=(*why, *self._few_blocks(m), *_limits(carried=self.carried)),
             details=self._details(m, g),
         )
 
@@ -342,7 +401,7 @@ class _Audit:
             low=made.low,
             high=made.high,
             level=self.level,
-            limits=(*made.why, *self._few_blocks(0), *LIMITS),
+            limits=(*made.why, *self._few_blocks(0), *_limits(carried=self.carried)),
             details=self._named(m, g),
         )
 
@@ -404,54 +463,6 @@ def _reaches_both_sides(made: Estimate, threshold: float) -> bool:
     low = 0.0 if made.low is None else made.low
     high = np.inf if made.high is None else made.high
     return any(low < bound < high for bound in (1 / threshold, threshold))
-
-
-def _check_settings(level: float, threshold: Threshold | None) -> None:
-    if not 0 < level < 1:
-        msg = f"a level of {level} was given; expected a share between 0 and 1"
-        raise UsageError(msg)
-    if threshold is not None and threshold.value < 1:
-        msg = f"a threshold of {threshold.value:g} was given for a ratio of burdens; expected at least 1"
-        raise UsageError(
-            msg, hint="1.25 allows a group a quarter more than another, whichever of the two it is"
-        )
-
-
-def _residents(population: pd.DataFrame, grid: Grid, reference: str) -> Floats:
-    groups = [str(c) for c in population.columns]
-    if len(set(groups)) < max(len(groups), 2) or reference not in groups:
-        msg = (
-            f"residents of the groups {', '.join(groups) or 'none'} were given, with {reference!r} as the reference; "
-            "expected two groups or more, the reference among them"
-        )
-        raise UsageError(
-            msg, hint="name the population columns of the areas: Areas.read(..., population=[...])"
-        )
-    if len(population) != len(grid):
-        msg = f"residents of {len(population)} cells were given for a grid of {len(grid)}"
-        raise UsageError(msg, hint="population_by_cell(areas, grid)")
-    people = population.to_numpy(dtype=float)
-    if not np.all(np.isfinite(people)) or np.any(people < 0):
-        n = int(np.sum(~np.isfinite(people) | (people < 0)))
-        msg = f"{n} numbers of residents are negative or unknown; expected at least 0 in every cell"
-        raise DataError(msg, hint="an unknown number is not zero: leave those areas out of the study area")
-    total = float(people[:, groups.index(reference)].sum())
-    if total < FEWEST_RESIDENTS:
-        msg = f"the reference group {reference!r} has {total:.0f} residents; expected at least {FEWEST_RESIDENTS}"
-        raise NotEnoughDataError(msg, hint="compare with a larger group")
-    return people
-
-
-def _maps(hours: npt.ArrayLike, comparisons: Mapping[str, npt.ArrayLike], n: int) -> dict[str, Floats]:
-    if PLAN in comparisons:
-        msg = f"a comparison was named {PLAN!r}, which is the name of what is audited"
-        raise UsageError(msg, hint="name it after the method, such as 'count_map'")
-    maps = {name: np.asarray(given, dtype=float) for name, given in {PLAN: hours, **comparisons}.items()}
-    for name, given in maps.items():
-        if given.shape != (n,) or not np.all(np.isfinite(given)) or np.any(given < 0):
-            msg = f"hours of {name!r} of shape {given.shape} were given; expected {n} numbers of at least 0"
-            raise UsageError(msg, hint="use plan.hours, on the plan's own grid")
-    return maps
 
 
 def equal_hours(grid: Grid, total: float) -> Floats:

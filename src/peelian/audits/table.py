@@ -16,6 +16,7 @@ from scipy import stats
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.concentration import concentration
+from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.many import holm
 from peelian.audits.persistence import chosen_top, persistence
@@ -28,7 +29,7 @@ from peelian.audits.table_words import (
     tally_sentences,
 )
 from peelian.audits.thresholds import keeps_within
-from peelian.audits.unit_exposure import FEWEST_RESIDENTS, UnitExposure, salt_of
+from peelian.audits.unit_exposure import UnitExposure, salt_of
 from peelian.audits.unit_quality import unit_notes, unit_quality
 from peelian.audits.units import Units
 from peelian.errors import UsageError

@@ -16,20 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from peelian.audits.crossed import extreme_members, joint_bounds
+from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
 from peelian.audits.log_ratios import LogEstimate, Resampled, estimate_log, resample
 from peelian.audits.margins import Margins, log_variance
 from peelian.audits.partitions import Partition
 from peelian.audits.positions import cut
 from peelian.audits.units import Units
 
-__all__ = ["FEWEST_RESIDENTS", "RESIDENTS", "UnitExposure", "salt_of", "worst_case"]
+__all__ = ["RESIDENTS", "UnitExposure", "salt_of", "worst_case"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-FEWEST_RESIDENTS = 100
-"""A mean over fewer residents than these says little, and may say it about someone."""
 RESIDENTS = "residents"
 """The denominator that is always there."""
 ROUGH_MARGIN = 0.2
