@@ -180,12 +180,8 @@ MEASURES: dict[str, Measure] = {
         "group's",
         "ratio",
     ),
-    "false_positive_rate": Measure(
-        "facematch", "false alerts per face seen (FPIR), with all that nobody adjudicated as false", "most"
-    ),
-    "false_alert_share": Measure(
-        "facematch", "false alerts per alert, with all that nobody adjudicated as false", "most"
-    ),
+    "false_positive_rate": Measure("facematch", "false alerts per 1,000 faces seen (FPIR)", "most"),
+    "false_alert_share": Measure("facematch", "false alerts per alert", "most"),
     "false_positive_ratio": Measure(
         "facematch",
         "highest to lowest rate of false alerts per face seen (or false matches) across groups",
@@ -219,6 +215,34 @@ MEASURES: dict[str, Measure] = {
     "unbacked_share": Measure(
         "facematch",
         "share of stops, searches and arrests after an alert that nothing independent backed",
+        "most",
+    ),
+    "officer_share": Measure("data", "share of records that come from officers' own activity", "most"),
+    "officer_gap": Measure(
+        "data",
+        "share of officer-initiated records where a group lives, less that where the reference group lives",
+        "difference",
+    ),
+    "coding_shift": Measure("data", "largest step of a category's share in all records", "most"),
+    "delay_gap": Measure(
+        "data",
+        "share of late records where a group lives, less that where the reference group lives",
+        "difference",
+    ),
+    "missing_share": Measure("data", "share of rows without a usable place", "most"),
+    "missing_gap": Measure(
+        "data",
+        "share of records without an hour where a group lives, less that where the reference group lives",
+        "difference",
+    ),
+    "smallest_cluster": Measure(
+        "data",
+        "fewest planted records a week, for 8 weeks in one cell, that are found in 80 % of places",
+        "most",
+    ),
+    "unfound_push": Measure(
+        "data",
+        "share of random places in which planted records change what is picked without being found",
         "most",
     ),
 }
