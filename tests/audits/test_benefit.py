@@ -106,3 +106,12 @@ def test_same_bytes_clean_json_and_refusals() -> None:
     assert first == second
     with pytest.raises(DataError, match="attended hours of 1 of 576"):
         audit(place, one, one, attended=np.r_[np.nan, one[1:]])
+
+
+def test_each_number_has_its_p_value() -> None:
+    place = city(seed=8)
+    hours = np.random.default_rng(0).gamma(8, 1 / 8, 576) * (1 + 2 * place.share)
+    found = audit(place, hours, np.ones(576))
+    assert finding(found, "burden_ratio/planned/a").details["p"] < 0.01
+    assert finding(found, "benefit_ratio/planned/a").details["p"] == 1.0
+    assert finding(found, "burden_ratio/attended/a").details["p"] is None

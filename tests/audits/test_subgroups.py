@@ -53,7 +53,7 @@ def test_a_planted_subgroup_is_found_with_its_conditions_and_its_time() -> None:
     assert best["ratio"] == pytest.approx(2.3, abs=0.4)
     assert best["p"] == 0.01
     assert "2 periods" in found.sentences()[0]
-    assert found.findings[0].id == "subgroup/attributes/best"
+    assert found.findings[0].id == "subgroup/reports_by_attributes/best"
 
 
 def test_fewer_than_expected_is_found_too() -> None:

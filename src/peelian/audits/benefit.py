@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.comparisons import p_of_draws
 from peelian.audits.estimates import Estimate
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.resampled import Resampled, by_unit, in_words, listed, told
@@ -205,7 +206,8 @@ class _Made:
         hours = self.hours[stage]
         names = ("burden_ratio", "benefit_ratio", "burden_per_benefit")
         if hours is None:
-            return [self._finding(name, stage, g, Estimate(None, why=(UNKNOWN[stage],))) for name in names]
+            unknown = Estimate(None, why=(UNKNOWN[stage],))
+            return [self._finding(name, stage, g, unknown, None) for name in names]
         values = np.column_stack([hours, self.covered(hours)])
         point, draws = self.city.ratio(values, g), self.city.ratio_draws(values, g)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -214,26 +216,35 @@ class _Made:
                 (point[1], draws[:, 1]),
                 (point[0] / point[1], draws[:, 0] / draws[:, 1]),
             ]
-        made = [self.city.estimate(float(a), b) for a, b in pairs]
-        return [self._finding(name, stage, g, one) for name, one in zip(names, made, strict=True)]
+        return [
+            self._finding(name, stage, g, self.city.estimate(float(a), b), p_of_draws(b))
+            for name, (a, b) in zip(names, pairs, strict=True)
+        ]
 
-    def _finding(self, name: str, stage: str, g: int, made: Estimate) -> Finding:
+    def _finding(self, name: str, stage: str, g: int, made: Estimate, p: float | None) -> Finding:
         said = {
             "burden_ratio": f"{stage} hours per resident",
             "benefit_ratio": f"expected reports in places of {stage} hours, per resident",
             "burden_per_benefit": f"{stage} hours for each expected report in their places",
         }
         bound = self.thresholds.get(name) if stage == self.latest else None
-        return self._told(name, stage, g, said[name], made, bound)
+        return self._told(name, stage, g, said[name], made, bound, p)
 
     def _other(self, name: str, work: Floats, g: int) -> Finding:
-        made = self.city.estimate(
-            float(self.city.ratio(work[:, None], g)[0]), self.city.ratio_draws(work[:, None], g)[:, 0]
-        )
-        return self._told("other_work_ratio", name, g, f"{in_words(name)} per resident", made, None)
+        draws = self.city.ratio_draws(work[:, None], g)[:, 0]
+        made = self.city.estimate(float(self.city.ratio(work[:, None], g)[0]), draws)
+        said = f"{in_words(name)} per resident"
+        return self._told("other_work_ratio", name, g, said, made, None, p_of_draws(draws))
 
     def _told(
-        self, measure: str, what: str, g: int, said: str, made: Estimate, bound: Threshold | None
+        self,
+        measure: str,
+        what: str,
+        g: int,
+        said: str,
+        made: Estimate,
+        bound: Threshold | None,
+        p: float | None,
     ) -> Finding:
         city = self.city
         why = made.why
@@ -257,6 +268,7 @@ class _Made:
                 "group": city.groups[g],
                 "reference": city.groups[city.reference],
                 "blocks": city.blocks,
+                "p": None if made.low is None else p,
             },
         )
 

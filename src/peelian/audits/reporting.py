@@ -17,6 +17,7 @@ import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.blocks import quantile_interval
+from peelian.audits.comparisons import p_of_draws
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.flips import Flip, extreme_ratios, flip, gaps, undo
 from peelian.audits.resampled import Resampled, by_unit, in_words, told
@@ -367,7 +368,8 @@ class _Sweep:
         values = np.column_stack([self.hours, counts])
         point, draws = city.ratio(values, g), city.ratio_draws(values, g)
         with np.errstate(divide="ignore", invalid="ignore"):
-            made = city.estimate(point[0] / point[1], draws[:, 0] / draws[:, 1])
+            over = draws[:, 0] / draws[:, 1]
+            made = city.estimate(point[0] / point[1], over)
         small = city.small(g)
         why = (city.too_small(g),) if small else made.why
         if made.value is None and not why:
@@ -390,6 +392,7 @@ class _Sweep:
                 "reference": city.groups[city.reference],
                 "records": float(counts.sum()),
                 "mean_records_in_own_place_times_1000": None if small else rate,
+                "p": None if small or made.low is None else p_of_draws(over),
             },
         )
 
