@@ -117,6 +117,7 @@ def subgroup_audit(
     y: npt.ArrayLike,
     windows: Windows | None = None,
     what: str = "reports",
+    name: str = "reports",
     depth: int = 2,
     durations: tuple[int, ...] | None = None,
     scatter: float | None = None,
@@ -140,8 +141,8 @@ def subgroup_audit(
         Middles of the places in metres.
     windows : Windows, optional
         Circles of places (`peelian.patterns.grid_windows`, `point_windows`); without them only attributes are scanned.
-    what : str
-        What was counted, in words.
+    what, name : str
+        What was counted, in words and as it stands in the ids of findings.
     depth : int
         Most conditions in one subset.
     durations : tuple of int, optional
@@ -192,7 +193,7 @@ def subgroup_audit(
         kept.append(area_rows(windows, counts, base, fill, replicates, at))
         looked["areas"] = int(windows.length.sum()) * counts.shape[1]
     frame = _together(kept)
-    return SubgroupAudit(what, looked, measured, level, frame, _findings(frame, what, level, looked))
+    return SubgroupAudit(what, looked, measured, level, frame, _findings(frame, what, name, level, looked))
 
 
 def _checked(observed: npt.ArrayLike, expected: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -240,7 +241,9 @@ def _together(kept: list[list[dict[str, Any]]]) -> pd.DataFrame:
     return frame.astype({"place": "Int64"})
 
 
-def _findings(frame: pd.DataFrame, what: str, level: float, looked: Mapping[str, int]) -> tuple[Finding, ...]:
+def _findings(
+    frame: pd.DataFrame, what: str, name: str, level: float, looked: Mapping[str, int]
+) -> tuple[Finding, ...]:
     made = []
     for family in FAMILIES:
         rows = frame[frame["family"] == family]
@@ -249,7 +252,7 @@ def _findings(frame: pd.DataFrame, what: str, level: float, looked: Mapping[str,
         row = plain_rows(rows.head(1))[0]
         made.append(
             Finding(
-                id=f"subgroup/{family}/best",
+                id=f"subgroup/{name}_by_{family}/best",
                 measure=f"{what} in proportion to what was expected, where they differ most",
                 subject=f"places with {row['subset']}" if family == "attributes" else str(row["subset"]),
                 value=row["ratio"],
