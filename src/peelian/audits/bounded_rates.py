@@ -215,7 +215,14 @@ def rows_tally(table: pd.DataFrame, event: Bools, member: Bools) -> Tally:
 
 
 def shares(
-    table: pd.DataFrame, state: npt.ArrayLike, event: str, by: tuple[str, ...], *, level: float, what: str
+    table: pd.DataFrame,
+    state: npt.ArrayLike,
+    event: str,
+    by: tuple[str, ...],
+    *,
+    level: float,
+    what: str,
+    among: npt.ArrayLike | None = None,
 ) -> Iterator[GroupRate]:
     """The share of rows in a state, group by group.
 
@@ -231,22 +238,27 @@ def shares(
     level : float
     what : str
         What the rows are, in the plural.
+    among : array of str, shape (len(table),), optional
+        ``"yes"`` for rows that the share is of, ``"unknown"`` for those that may be; all when not given.
 
     Yields
     ------
     GroupRate
     """
     said = np.asarray(state, dtype=str)
+    held = np.full(len(table), "yes") if among is None else np.asarray(among, dtype=str)
     happened, unknown = said == event, said == "unknown"
     groups = cells([table], by)
-    pooled = design_effect(rows_tally(table, happened, np.ones(len(table), dtype=bool)), level=level)
+    pooled = design_effect(rows_tally(table, happened, held == "yes"), level=level)
     for cell in groups:
-        sure, may = members(table, by, cell)
+        in_group, may_be = members(table, by, cell)
+        sure = in_group & (held == "yes")
+        may = (in_group | may_be) & (held != "no") & ~sure
         known = float((sure & ~unknown).sum())
         scenarios = Scenarios(
             float((happened & sure).sum()) / known if known else None,
             # In favour, those who may be of the group add cases and no events; against, events alone.
-            rows_tally(table, happened, sure | (may & ~happened)),
+            rows_tally(table, happened & ~may, sure | (may & ~happened)),
             rows_tally(table, happened | unknown, sure | (may & (happened | unknown))),
             float((happened & sure).sum()),
             float(sure.sum()),

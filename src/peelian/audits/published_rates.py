@@ -1,0 +1,344 @@
+"""A table of published error rates by group, such as NIST's of face recognition algorithms, through the same ratios.
+
+A vendor's own test or a laboratory's gives a rate for each group and no log. Such rates are rounded, and a rate of
+0.0001 with four decimals can be half or half again as much: the ratios' intervals are of that rounding, since nothing
+else is known of how sure a printed rate is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from peelian.audits.base import Audit, plain_rows
+from peelian.audits.finding import Finding, Threshold
+from peelian.audits.rate_ratios import max_geometric_mean, max_min
+from peelian.audits.thresholds import keeps_within
+from peelian.errors import DataError, UsageError
+
+__all__ = ["LIMITS", "PublishedAudit", "published_audit", "read_published_rates"]
+
+LIMITS = (
+    "The interval is of rounding alone: how many comparisons a printed rate rests on is not in the table.",
+    (
+        "The rates are of a laboratory's images at a threshold that the laboratory set. In the street light, pose, "
+        "crowds and the threshold are others."
+    ),
+    (
+        "Rates of one image against one other (false match rates) are no rates of one face against a whole watch list, "
+        "which grow with the list."
+    ),
+    "Algorithms that were handed in are no sample of those in use.",
+    "Some of many algorithms do best by chance: who picks the one with the lowest ratio picks some luck too.",
+)
+
+MOST_ROWS = 5000
+LISTED = 10
+"""Rows that get findings of their own, unless some are asked for by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedAudit(Audit):
+    """What `published_audit` found.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row an algorithm: ``name``, the rate of each group, ``highest`` and ``lowest`` (groups), ``ratio`` and
+        ``spread`` (highest to lowest, and to the geometric mean) with their ends.
+    groups : tuple of str
+    rounded : float
+        Rates are rounded to a multiple of this.
+    found : tuple of Finding
+    summary : dict
+        ``algorithms``, ``middle`` (median ratio), ``least``, ``most``, ``tenth`` and ``ninetieth``, ``apart``
+        (algorithms whose ratio is above 1 whatever was rounded), ``over_two``, ``highest`` (how often each group has
+        the highest rate).
+    """
+
+    table: pd.DataFrame
+    groups: tuple[str, ...]
+    rounded: float
+    found: tuple[Finding, ...]
+    summary: Mapping[str, Any]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The median first, then single algorithms."""
+        return self.found
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What no such table can tell."""
+        return LIMITS
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row an algorithm."""
+        return self.table
+
+    def sentences(self) -> list[str]:
+        """How far apart groups are in the middle algorithm, and which group has the highest rate how often."""
+        one, k = self.summary, len(self.groups)
+        n, top = one["algorithms"], max(one["highest"], key=lambda g: one["highest"][g])
+        if n == 1:
+            ratio = "has no end" if one["middle"] is None else f"is {one['middle']:.3g}"
+            return [
+                f"The ratio of the highest to the lowest of {k} groups' rates {ratio}; {top} has the highest."
+            ]
+        most = "without end" if one["most"] is None else f"{one['most']:,.4g}"
+        middle = "more than any number" if one["middle"] is None else f"{one['middle']:.3g} times"
+        apart, double = one["apart"], one["over_two"]
+        return [
+            (
+                f"In the middle one of {n:,} algorithms the highest of {k} groups' rates is {middle} the lowest; the "
+                f"least ratio is {one['least']:.3g} and the largest {most}."
+            ),
+            f"{top} has the highest rate in {one['highest'][top]:,} of {n:,}.",
+            f"In {apart:,} the ratio is above 1 whatever was rounded off; in {double:,} it is 2 or more.",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values; the table's first and last rows by ratio (`frame` has them all)."""
+        ends = (
+            self.table
+            if len(self.table) <= 2 * LISTED
+            else pd.concat([self.table.head(LISTED), self.table.tail(LISTED)])
+        )
+        return {
+            **super().to_dict(),
+            "groups": list(self.groups),
+            "rounded": self.rounded,
+            "summary": {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.summary.items()},
+            "rows": plain_rows(ends),
+        }
+
+
+def read_published_rates(path: Path | str) -> pd.DataFrame:
+    """Read a table of rates, CSV or Parquet: a column with what each row is of, and columns of rates by group.
+
+    Raises
+    ------
+    DataError
+        It is no such table.
+    UsageError
+        There is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        msg = f"{path} was given, but there is no such file"
+        raise UsageError(msg, hint="a CSV or Parquet file")
+    try:
+        with path.open("rb") as stream:
+            stored = stream.read(4) == b"PAR1"
+        return pd.read_parquet(path) if stored else pd.read_csv(path)
+    except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError):
+        msg = f"{path.name} can't be read as a table"
+        raise DataError(msg, hint="a CSV file with a line of column names, or Parquet") from None
+
+
+def published_audit(
+    table: pd.DataFrame,
+    *,
+    groups: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    rounded: float | None = None,
+    thresholds: Mapping[str, Threshold] | None = None,
+) -> PublishedAudit:
+    """Audit published rates by group.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One column of text, which says what each row is of, and columns of rates.
+    groups : sequence of str
+        Columns to compare. When not given, all columns of numbers; of columns named in pairs as in NIST's tables
+        (``MB_MW``: a man recorded as black against one recorded as white) those of a group with itself.
+    rows : sequence of str
+        Rows that get findings of their own; the first and last by ratio when not given.
+    rounded : float, optional
+        To a multiple of which rates are rounded; told from the decimals when not given.
+    thresholds : mapping of str to Threshold, optional
+        For ``false_positive_ratio`` and ``false_positive_spread``.
+
+    Returns
+    -------
+    PublishedAudit
+
+    Raises
+    ------
+    DataError
+        Rates are missing, negative or no shares.
+    UsageError
+        There are fewer than two groups, or a group or row is not in the table.
+    """
+    names, rates, held = _checked(table, groups)
+    step = _step(rates) if rounded is None else float(rounded)
+    if not 0 <= step < 1:
+        msg = f"rates rounded to {step} were given; expected a step such as 0.0001"
+        raise UsageError(msg)
+    made = _ratios(names, rates, held, step)
+    unknown = sorted(set(rows) - set(names))
+    if unknown:
+        msg = f"{', '.join(unknown)} was asked for; the table has no such row"
+        raise UsageError(msg, hint=f"one of {', '.join(names[:5])}...")
+    summary = _summary(made, held)
+    bounds = thresholds or {}
+    wanted = made[made["name"].isin(rows)] if rows else _ends(made)
+    found = [_middle(made, summary, bounds)] if len(made) > 1 else []
+    found += [
+        _finding(row, kind, bounds)
+        for row in wanted.to_dict("records")
+        for kind in ("false_positive_ratio", "false_positive_spread")
+    ]
+    return PublishedAudit(made, held, step, tuple(found), summary)
+
+
+def _ends(made: pd.DataFrame) -> pd.DataFrame:
+    if len(made) <= LISTED:
+        return made
+    return pd.concat([made.head(LISTED // 2), made.tail(LISTED // 2)])
+
+
+def _checked(
+    table: pd.DataFrame, groups: Sequence[str]
+) -> tuple[list[str], np.ndarray[Any, Any], tuple[str, ...]]:
+    numbers = [str(c) for c in table.columns if pd.api.types.is_numeric_dtype(table[c].dtype)]
+    texts = [c for c in table.columns if str(c) not in numbers]
+    held = tuple(groups) or _same(numbers)
+    absent = [g for g in held if g not in numbers]
+    if absent or len(held) < 2:
+        has = ", ".join(numbers) or "none"
+        msg = f"the groups {', '.join(held) or 'none'} were given; the table has the rates {has}"
+        raise UsageError(msg, hint="--groups A,B with two or more of its columns")
+    if not 0 < len(table) <= MOST_ROWS:
+        msg = f"a table of {len(table):,} rows was given; expected 1 to {MOST_ROWS:,}"
+        raise DataError(msg)
+    rates = table[list(held)].to_numpy(dtype=float)
+    wrong = ~np.isfinite(rates) | (rates < 0) | (rates > 1)
+    if wrong.any():
+        msg = f"{int(wrong.sum())} rates are missing or no shares between 0 and 1"
+        raise DataError(msg, hint="leave out rows without a rate, and give percentages as shares")
+    names = table[texts[0]].astype(str).tolist() if texts else [f"row {i + 1}" for i in range(len(table))]
+    if len(set(names)) < len(names):
+        msg = "rows of the same name were given; expected a name of its own for each"
+        raise DataError(msg)
+    return names, rates, held
+
+
+_PAIR = re.compile(r"([A-Za-z]+)_([A-Za-z]+)")
+
+
+def _same(numbers: Sequence[str]) -> tuple[str, ...]:
+    """Of columns named in pairs those of a group with itself; else all."""
+    pairs = [_PAIR.fullmatch(name) for name in numbers]
+    if pairs and all(pairs):
+        same = tuple(p[0] for p in pairs if p is not None and p[1] == p[2])
+        if len(same) >= 2:
+            return same
+    return tuple(numbers)
+
+
+def _step(rates: np.ndarray[Any, Any]) -> float:
+    """The step that all rates are multiples of: the fewest decimals that hold them."""
+    for decimals in range(1, 13):
+        if np.allclose(rates, np.round(rates, decimals), rtol=0, atol=10.0 ** -(decimals + 4)):
+            return float(10.0**-decimals)
+    return 0.0
+
+
+def _ratios(
+    names: Sequence[str], rates: np.ndarray[Any, Any], groups: tuple[str, ...], step: float
+) -> pd.DataFrame:
+    """Ordered by ratio, those without an upper end last."""
+    low, high = np.maximum(rates - step / 2, 0.0), np.minimum(rates + step / 2, 1.0)
+    rows: list[dict[str, Any]] = []
+    for i, name in enumerate(names):
+        row: dict[str, Any] = {"name": name, **dict(zip(groups, rates[i].tolist(), strict=True))}
+        lowest, mean = (
+            ratio(rates[i], low[i], high[i]) if step else ratio(rates[i])
+            for ratio in (max_min, max_geometric_mean)
+        )
+        row |= {"highest": groups[lowest.highest], "lowest": groups[lowest.lowest]}
+        row |= {"ratio": lowest.value, "ratio_low": lowest.low, "ratio_high": lowest.high}
+        row |= {"spread": mean.value, "spread_low": mean.low, "spread_high": mean.high}
+        rows.append(row)
+    ends = ["ratio", "ratio_low", "ratio_high", "spread", "spread_low", "spread_high"]
+    made = pd.DataFrame(rows).astype(dict.fromkeys(ends, float))
+    order = np.lexsort((made["name"].to_numpy(dtype=str), made["ratio"].fillna(np.inf).to_numpy(dtype=float)))
+    return made.iloc[order].reset_index(drop=True)
+
+
+def _summary(made: pd.DataFrame, groups: tuple[str, ...]) -> dict[str, Any]:
+    ratio = made["ratio"].fillna(np.inf).to_numpy(dtype=float)
+    quantiles = np.quantile(ratio, [0.0, 0.1, 0.5, 0.9, 1.0]) if np.isfinite(ratio).all() else None
+    if quantiles is None:
+        ordered = np.sort(ratio)
+        quantiles = np.array([ordered[int(q * (ratio.size - 1))] for q in (0.0, 0.1, 0.5, 0.9, 1.0)])
+    names = ("least", "tenth", "middle", "ninetieth", "most")
+    return {
+        "algorithms": len(made),
+        **{n: float(q) if np.isfinite(q) else None for n, q in zip(names, quantiles, strict=True)},
+        "apart": int((made["ratio_low"].fillna(made["ratio"]) > 1).sum()),
+        "over_two": int((ratio >= 2 - 1e-9).sum()),
+        "highest": {g: int((made["highest"] == g).sum()) for g in groups},
+    }
+
+
+def _middle(made: pd.DataFrame, summary: Mapping[str, Any], thresholds: Mapping[str, Threshold]) -> Finding:
+    threshold = thresholds.get("false_positive_ratio")
+    value = summary["middle"]
+    within = None
+    details: dict[str, Any] = {**summary, "highest": dict(summary["highest"])}
+    if threshold is not None:
+        kept = int((made["ratio"] <= threshold.value).sum())
+        details["within"] = kept
+        within = keeps_within("false_positive_ratio", value, threshold)
+    return Finding(
+        id="false_positive_ratio/published/median",
+        measure="highest to lowest rate across groups",
+        subject=f"the middle one of {len(made):,} algorithms; the interval holds 8 in 10 of them",
+        value=value,
+        low=summary["tenth"],
+        high=summary["ninetieth"],
+        level=0.8,
+        threshold=threshold,
+        passes=within,
+        limits=("The interval is how far algorithms differ, and no confidence interval.",),
+        details=details,
+    )
+
+
+def _finding(row: Mapping[Any, Any], measure: str, thresholds: Mapping[str, Threshold]) -> Finding:
+    kind = "ratio" if measure == "false_positive_ratio" else "spread"
+    value, low, high = (
+        None if not np.isfinite(v) else float(v) for v in (row[kind], row[f"{kind}_low"], row[f"{kind}_high"])
+    )
+    threshold = thresholds.get(measure)
+    words = (
+        "highest to lowest rate" if kind == "ratio" else "highest rate to the geometric mean of all groups"
+    )
+    why = (
+        []
+        if value is not None
+        else [f"The rate of {row['lowest']} is printed as 0, so that there is no ratio to it."]
+    )
+    return Finding(
+        id=f"{measure}/{row['name']}/{row['highest']}",
+        measure=words,
+        subject=f"{row['name']}, {row['highest']} to {row['lowest']}",
+        value=value,
+        low=low,
+        high=high,
+        level=1.0,
+        threshold=threshold,
+        passes=keeps_within(measure, value, threshold),
+        limits=(*why, "The interval is of rounding alone, and certain for it."),
+        details={"name": row["name"], "highest": row["highest"], "lowest": row["lowest"]},
+    )
