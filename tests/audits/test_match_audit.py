@@ -152,7 +152,7 @@ def test_a_change_of_the_threshold_is_found_with_its_effect() -> None:
     (one,) = threshold_changes(log_of(made_up(0)))
     assert (one.day, one.before, one.after, one.deployments) == ("2024-03-11", 0.62, 0.66, (10, 10))
     assert one.low <= 0.5 <= one.high
-    assert one.per_face[0].value > one.per_face[1].value
+    assert one.per_seen[0].value > one.per_seen[1].value
     back = made_up(0)
     for table in ("alerts", "deployments"):
         later = back[table]["day"] >= "2024-05-01"

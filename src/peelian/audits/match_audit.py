@@ -291,7 +291,7 @@ def _change_row(one: Change) -> dict[str, Any]:
     row: dict[str, Any] = {"day": one.day, "from": one.before, "to": one.after}
     for i, side in enumerate(("before", "after")):
         row[f"deployments_{side}"] = one.deployments[i]
-        for name, pair in (("per_face", one.per_face), ("per_alert", one.per_alert)):
+        for name, pair in (("per_seen", one.per_seen), ("per_alert", one.per_alert)):
             made = pair[i]
             row |= {
                 f"{name}_{side}": made.value,

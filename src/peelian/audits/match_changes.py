@@ -29,7 +29,7 @@ class Change:
         Thresholds.
     deployments : (int, int)
         At the threshold before and after, up to the next change.
-    per_face, per_alert : (Bounded, Bounded)
+    per_seen, per_alert : (Bounded, Bounded)
         False alerts per face seen and per alert, before and after.
     ratio, low, high : float or None
         Rate per face seen after the change to that before.
@@ -39,7 +39,7 @@ class Change:
     before: float
     after: float
     deployments: tuple[int, int]
-    per_face: tuple[Bounded, Bounded]
+    per_seen: tuple[Bounded, Bounded]
     per_alert: tuple[Bounded, Bounded]
     ratio: float | None
     low: float | None
