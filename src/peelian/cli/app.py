@@ -96,6 +96,9 @@ def init_(
     population: Annotated[
         str | None, typer.Option(help="Residents by group: GROUP=COLUMN,GROUP=COLUMN.")
     ] = None,
+    moe: Annotated[
+        str | None, typer.Option(help="90 % margins of error of these numbers: GROUP=COLUMN,GROUP=COLUMN.")
+    ] = None,
     state: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +122,7 @@ def init_(
         area_id=area_id,
         area_name=area_name,
         population=groups,
+        margins=read_mapping(moe, option="--moe", example="White=white_moe"),
         sections=None if state is None else {"state": {"url": state}},
     )
     show(done.to_dict(), render.made(folder, done.result), as_json=as_json)

@@ -6,10 +6,10 @@ from typing import Any
 
 from peelian.audits import ExposureAudit, equal_hours, exposure_audit, hours_by_population
 from peelian.errors import UsageError
-from peelian.places import population_by_cell
 from peelian.response import Plan
 from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.residents import residents_by_cell
 from peelian.workspace.thresholds import Held, thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
 
@@ -66,7 +66,7 @@ def audit_plan(
     if reference not in groups:
         msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
         raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
-    population = population_by_cell(areas, plan.grid)
+    population, margins = residents_by_cell(workspace, plan.grid)
     counting = plan.baseline or counting or plan
     found: ExposureAudit = exposure_audit(
         plan.hours,
@@ -82,8 +82,6 @@ def audit_plan(
         replicates=settings.replicates,
         seed=workspace.config.forecast.seed,
         threshold=held.thresholds.get("exposure_ratio"),
+        margins=margins,
     )
-    result = found.to_dict()
-    for plain, finding in zip(result["findings"], found.findings, strict=True):
-        plain["sentence"] = finding.sentence()
-    return {"measured": True, **result, "notes": held.notes}
+    return {"measured": True, **found.to_dict(), "notes": held.notes}

@@ -61,6 +61,7 @@ class Place(_Section):
     area_id: str | None = None
     area_name: str | None = None
     population: dict[str, str] = Field(default_factory=dict)
+    margins: dict[str, str] = Field(default_factory=dict)
     features: dict[str, str] = Field(default_factory=dict)
 
 

@@ -20,6 +20,8 @@ from peelian.workspace.state import State
 from peelian.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
     from peelian.places import Areas
 
 __all__ = ["init"]
@@ -38,6 +40,7 @@ def init(
     area_id: str | None = None,
     area_name: str | None = None,
     population: Mapping[str, str] | None = None,
+    margins: Mapping[str, str] | None = None,
     sections: Mapping[str, Mapping[str, Any]] | None = None,
     role: str = "steward",
 ) -> Outcome:
@@ -52,6 +55,8 @@ def init(
     areas : Path, optional
         Polygons of the study area; their ids, names, shapes and residents are kept in the workspace.
     population : mapping of group to column of the areas
+    margins : mapping of group to column of the areas, optional
+        Their margins of error.
     sections : mapping, optional
         Further settings, section by section, as in ``peelian.toml``.
 
@@ -68,7 +73,7 @@ def init(
         from peelian.places import projected
 
         projected(crs)
-    found = None
+    found, kept = None, None
     place: dict[str, Any] = {"crs": crs, "cell": cell}
     if areas is not None:
         found = _read_areas(areas, area_id, area_name, population or {}, crs)
@@ -79,6 +84,13 @@ def init(
             "area_name": "name",
             "population": {group: group for group in found.population},
         }
+        kept = found.frame
+        if margins:
+            from peelian.workspace.residents import margin_columns
+
+            told = margin_columns(areas, area_id, kept["area_id"], margins, groups=place["population"])
+            place["margins"] = {group: f"margin of {group}" for group in told}
+            kept = kept.assign(**{f"margin of {group}": told[group].to_numpy() for group in told})
     name = folder.absolute().name
     origin = "peelian.invalid/" + (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "workspace")
     settings: dict[str, Any] = {
@@ -96,7 +108,7 @@ def init(
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{name}.", dir=folder.absolute().parent))
     try:
-        outcome = _make(draft, config, found, role)
+        outcome = _make(draft, config, found, kept, role)
         draft.chmod(0o755)
         draft.rename(folder)
     except BaseException:
@@ -130,14 +142,14 @@ def _refuse_used(folder: Path) -> None:
         raise UsageError(msg, hint="name a folder that doesn't exist yet")
 
 
-def _make(folder: Path, config: Config, areas: Areas | None, role: str) -> Outcome:
+def _make(folder: Path, config: Config, areas: Areas | None, kept: GeoDataFrame | None, role: str) -> Outcome:
     for name in ("records", "runs", "public", "policy", "keys"):
         (folder / name).mkdir()
     (folder / "keys").chmod(0o700)
     Policy.write_defaults(folder / "policy")
     Policy.load(folder / "policy").require(role, "init", {"kind": "workspace"})
-    if areas is not None:
-        areas.frame.to_parquet(folder / AREAS)
+    if kept is not None:
+        kept.to_parquet(folder / AREAS)
     Ledger.create(folder / "ledger", origin=config.ledger.origin, key_path=folder / "keys" / "ledger.key")
     (folder / FILE).write_text(render_config(config), encoding="utf-8")
     state = State(config.state.url, folder)
