@@ -98,12 +98,12 @@ def test_searches_other_stops_and_stops_after_dark_are_denominators_too() -> Non
     records, _ = stops_by_area()
     found = benchmark(records, reference="Y", dark=after_dark(records, lat=LAT, lon=LON))
     names = [name for name, _, _ in found.denominators]
-    assert names == ["stops for traffic", "stops after dark", "own stops"]
+    assert names == ["their stops for traffic", "their stops after dark", "their stops"]
     assert all(one.low < 1 < one.high for one in found.findings)
     assert [one.id.split("/")[0] for one in found.findings] == ["stop_rate_ratio"] * 2 + ["search_rate_ratio"]
     assert all("can't tell" in one.limits[-1] for one in found.findings)
     other = benchmark(records, reference="Y", basis="suspicion")
-    assert other.denominators[0][0] == "stops for suspicion"
+    assert other.denominators[0][0] == "their stops for suspicion"
     with pytest.raises(UsageError, match="as a basis"):
         benchmark(records, basis="whim")
 
@@ -171,5 +171,5 @@ def test_minneapolis(shared_data) -> None:
     found = benchmark(records, reference="White", residents=residents, replicates=200)
     rows = found.frame[found.frame["group"] == "Black"].set_index("denominator")["ratio"]
     assert rows["residents"] == pytest.approx(13964 / 68279.2 / (11476 / 248245.4), rel=1e-3)
-    assert rows["residents"] > rows["residents where stops are made"] > rows["stops for traffic"] > 1
+    assert rows["residents"] > rows["residents where stops are made"] > rows["their stops for traffic"] > 1
     assert any("2,300 stops are in no area" in note for note in found.notes)

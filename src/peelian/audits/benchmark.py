@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
 from peelian.audits.base import Audit
 from peelian.audits.finding import Finding, Threshold
@@ -34,7 +35,8 @@ __all__ = ["Benchmark", "benchmark", "groups_to_compare"]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-SEARCHES = "own stops"
+POWER = 0.8
+SEARCHES = "their stops"
 """The denominator that searches are counted against."""
 FEWEST_STOPS, FEWEST_RESIDENTS = 20, 100
 
@@ -115,15 +117,23 @@ class Benchmark(Audit):
             if group == self.reference or not known:
                 continue
             first, *others = known
+            kind = "other stops" if str(first["denominator"]).startswith("their") else "stops"
             ends = (
                 f"{first['bound_low']:.2f} to {first['bound_high']:.2f} whatever the groups not recorded were"
             )
             head = (
-                f"Against {first['denominator']}, stops of {group} are {first['ratio']:.2f} times those of "
+                f"Against {first['denominator']}, {kind} of {group} are {first['ratio']:.2f} times those of "
                 f"{self.reference} ({_interval(first)}; {ends})"
             )
             more = [f"{one['ratio']:.2f} against {one['denominator']}" for one in others]
             said.append(f"{head}{'; ' + ', '.join(more) if more else ''}.")
+        searched = self.table[(self.table["denominator"] == SEARCHES) & self.table["ratio"].notna()]
+        said += [
+            f"Searches for each stop of {row['group']} are {row['ratio']:.2f} times those of {self.reference} "
+            f"({_interval(row)}; {row['bound_low']:.2f} to {row['bound_high']:.2f} whatever was not recorded)."
+            for row in searched.to_dict("records")
+            if row["group"] != self.reference
+        ]
         return said or ["No group has enough stops to be held against a denominator."]
 
 
@@ -301,7 +311,7 @@ def _of_stops(records: StopRecords, dark: Bools | None, basis_of: str | None) ->
         own = (basis == one).to_numpy()
         made.append(
             Denominator(
-                f"stops for {one}",
+                f"their stops for {one}",
                 f"stops on every other known basis, against those for {one}",
                 "whether either kind falls evenly: both may be uneven in the same way",
                 (basis.notna().to_numpy() & ~own),
@@ -312,7 +322,7 @@ def _of_stops(records: StopRecords, dark: Bools | None, basis_of: str | None) ->
         known = records.frame["minute"].notna().to_numpy()
         made.append(
             Denominator(
-                "stops after dark",
+                "their stops after dark",
                 "stops by daylight and in twilight, against those after dark, when it is harder to see who is stopped",
                 "who is about at night: the hours differ too, which the comparison at the same clock time allows for",
                 known & ~dark,
@@ -422,9 +432,21 @@ def _finding(
         limits=tuple(why),
         details={
             **{k: _plain(row[k]) for k in ("stops", "against", "bound_low", "bound_high", "allocated")},
-            **({} if interval is None else {"resampled": interval.by, "p": interval.p}),
+            **(
+                {}
+                if interval is None
+                else {"resampled": interval.by, "p": interval.p, **_power(interval, level)}
+            ),
         },
     )
+
+
+def _power(interval: Interval, level: float) -> dict[str, float]:
+    """The ratio that so many stops had shown 80 times in 100."""
+    if not 0 < interval.width < float("inf"):
+        return {}
+    z = float(stats.norm.ppf((1 + level) / 2))
+    return {"least_shown": float(np.exp(interval.width / (2 * z) * (z + float(stats.norm.ppf(POWER)))))}
 
 
 def _count(value: float) -> str:

@@ -48,6 +48,8 @@ LIMITS = (
     "It says nothing of those who were stopped and not searched, nor of why anyone was stopped.",
 )
 
+ALONE = "Within areas, the interval takes the searches of one day for independent of each other, which makes it short."
+
 
 @dataclass(frozen=True, eq=False)
 class OutcomeTest(Audit):
@@ -290,7 +292,7 @@ class _Part:
             "gap_bound_low",
         )
         row |= dict.fromkeys((*names, "gap_bound_high", "gap_within", "within_low", "within_high"), np.nan)
-        row |= {"least_shown": np.nan, "p": np.nan}
+        row |= {"least_shown": np.nan, "p": np.nan, "within_p": np.nan}
         if n < FEWEST:
             return row
         own, other, none = self._three(group), self._three(self.reference), self._three(None)
@@ -331,6 +333,7 @@ class _Part:
             "gap_within": within,
             "within_low": within - z * spread,
             "within_high": within + z * spread,
+            "within_p": float(2 * stats.norm.sf(abs(within) / spread)) if spread > 0 else np.nan,
         }
 
     def _strata(self, group: str) -> tuple[Floats, Floats, Floats, Floats]:
@@ -385,10 +388,11 @@ def _findings(
         ("within areas", ("gap_within", "within_low", "within_high")),
     ):
         value, low, high = (None if np.isnan(row[name]) else float(row[name]) for name in names)
-        why = [LIMITS[0]]
+        why = [LIMITS[0]] if kind == "all" else [LIMITS[0], ALONE]
         if value is None:
             why.insert(0, f"{int(row['searches'])} searches with a known outcome: too few for a number.")
         keys = ("searches", "hits", "unknown", "rate", "gap_bound_low", "gap_bound_high", "least_shown", "p")
+        shown = {k: k for k in keys} if kind == "all" else {"p": "within_p"}
         made.append(
             Finding(
                 id=f"hit_rate_gap/{row['outcome']}, {kind}/{row['group']}",
@@ -403,7 +407,7 @@ def _findings(
                 threshold=held,
                 passes=keeps_within("hit_rate_gap", value, held),
                 limits=tuple(why),
-                details={k: None if pd.isna(row[k]) else float(row[k]) for k in keys if kind == "all"},
+                details={k: None if pd.isna(row[v]) else float(row[v]) for k, v in shown.items()},
             )
         )
     return made
