@@ -72,7 +72,7 @@ def test_much_found_and_learned_as_it_is_gets_no_certificate_where_a_board_allow
     naive = audit(learner="naive", discovery=0.6, reported=0.15, thresholds=held)
     assert not naive.certificate.given
     assert naive.passes is False
-    assert "beyond the 5.0 % that the oversight board set on 2026-01-02" in naive.sentences()[0]
+    assert "beyond the 5 % that the oversight board set on 2026-01-02" in naive.sentences()[0]
     assert by_id(naive)["loop_overstatement/naive"].high > 0.1
     reported = audit(discovery=0.6, reported=0.15, mislabelled=0.0, thresholds=held)
     assert reported.certificate.given
@@ -114,7 +114,7 @@ def test_the_bound_is_of_the_worst_year_under_the_worst_setting(usual: LoopAudit
         rows = usual.yearly[usual.yearly["learner"] == name]
         finding = by_id(usual)[f"loop_drift/{name}"]
         assert finding.high >= rows["drift"].max()
-        worst = usual.settings[usual.worst[name]]
+        worst = usual.settings[usual.worst["drift"][name]]
         assert finding.details["assumed_ratio"] == worst.ratio
     without = usual.yearly[usual.yearly["learner"] == "without"]
     assert (without["drift"] == 0).all()
@@ -148,7 +148,7 @@ def test_a_change_between_groups_is_held_against_both_ends() -> None:
 
 def test_a_draw_in_proportion_to_records_can_be_audited_too() -> None:
     one = audit(attend="drawn", runs=10)
-    assert set(one.worst) == {"reported", "naive", "corrected"}
+    assert set(one.worst["drift"]) == {"reported", "naive", "corrected"}
     with pytest.raises(UsageError, match="'holdout'"):
         audit(attend="drawn", learner="holdout", runs=10)
 

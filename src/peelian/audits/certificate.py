@@ -181,7 +181,8 @@ def percent(share: float | None) -> str:
     if share is None:
         return "an unknown share"
     value = 100 * share
-    return f"{value:.0f} %" if abs(value) >= 20 or value == 0 else f"{value:.1f} %"
+    said = f"{value:.0f}" if abs(value) >= 20 else f"{value:.1f}".removesuffix(".0")
+    return f"{'0' if said == '-0' else said} %"
 
 
 def _years(n: int) -> str:

@@ -31,8 +31,8 @@ from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.certificate import Certificate, certify, percent
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.loop_courses import Attend, Courses, Plan, settings_within, simulate
-from peelian.audits.loop_findings import drift_finding, overstatement_finding, worst, yearly_frame
-from peelian.audits.loop_groups import group_findings, group_frame, residents_by_group
+from peelian.audits.loop_findings import drift_finding, overstatement_finding, worst_settings, yearly_frame
+from peelian.audits.loop_groups import group_findings, group_frame, group_sentence, residents_by_group
 from peelian.audits.loop_run import LEARNERS, learners
 from peelian.audits.loop_world import Assumptions
 from peelian.errors import UsageError
@@ -83,16 +83,16 @@ class LoopAudit(Audit):
     level : float
     found : tuple of Finding
     yearly : pandas.DataFrame
-        One row a way of learning, setting and year: ``learner``, ``discovery``, ``reported``, ``mislabelled``,
-        ``moved``, ``year``, and of ``misplaced``, ``drift``, ``overstatement`` and ``reached`` the mean over courses
-        with ``_low`` and ``_high``, between which the middle 95 of 100 courses lie (at a level of 0.95). Without a
-        loop, ``learner`` is ``without``.
+        One row a way of learning, setting and year: ``learner``, ``setting``, ``discovery``, ``reported``,
+        ``mislabelled``, ``moved``, ``ratio``, ``year``, and of ``misplaced``, ``drift``, ``believed``, ``true``,
+        ``overstatement`` and ``reached`` the mean over courses with ``_low`` and ``_high``, between which the middle
+        95 of 100 courses lie (at a level of 0.95). Without a loop, ``learner`` is ``without``.
     groups : pandas.DataFrame
         One row a way of learning (with ``truth`` and ``without``) and group, in the last year: ``exposure``, the share
         of the group's residents who live in the chosen places, and ``ratio`` to the reference group's, with their
         ends; NaN where there is no number. Empty without residents.
     worst : dict
-        By way of learning, the number of the setting under which its chosen places drift most.
+        For ``drift`` and ``overstatement``, by way of learning the number of the setting under which it is the largest.
     said : tuple of str
         See `sentences`.
     """
@@ -109,7 +109,7 @@ class LoopAudit(Audit):
     found: tuple[Finding, ...]
     yearly: pd.DataFrame
     groups: pd.DataFrame
-    worst: Mapping[str, int]
+    worst: Mapping[str, Mapping[str, int]]
     said: tuple[str, ...]
 
     @property
@@ -132,13 +132,11 @@ class LoopAudit(Audit):
         return list(self.said)
 
     def at_worst(self) -> pd.DataFrame:
-        """Of `yearly`, each way of learning under the setting that is the worst for it."""
-        parts = [self._under(name, self.settings[i]) for name, i in self.worst.items()]
-        return pd.concat([*parts, self._under("without", self.settings[self.worst[self.learner]])])
-
-    def _under(self, name: str, assumed: Assumptions) -> pd.DataFrame:
-        rows = self.yearly[self.yearly["learner"] == name]
-        return rows[(rows["discovery"] == assumed.discovery) & (rows["moved"] == assumed.moved)]
+        """Of `yearly`, each way of learning under the settings that are the worst for it."""
+        wanted = {(name, i) for found in self.worst.values() for name, i in found.items()}
+        wanted |= {("without", found[self.learner]) for found in self.worst.values()}
+        keys = zip(self.yearly["learner"], self.yearly["setting"], strict=True)
+        return self.yearly[[key in wanted for key in keys]]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -146,9 +144,9 @@ class LoopAudit(Audit):
             **super().to_dict(),
             "certificate": self.certificate.to_dict(),
             "learner": self.learner,
-            "learners": {name: LEARNERS[name] for name in self.worst},
+            "learners": {name: LEARNERS[name] for name in self.worst["drift"]},
             "settings": [one.to_dict() for one in self.settings],
-            "worst": dict(self.worst),
+            "worst": {what: dict(found) for what, found in self.worst.items()},
             "plan": vars(self.plan) | {"half_life": float(self.plan.half_life)},
             "cells": self.cells,
             "incidents": self.incidents,
@@ -268,17 +266,16 @@ def loop_audit(
         seed=seed,
         progress=progress,
     )
-    held = thresholds or {}
+    held = thresholds or {}  # what was audited is held against them; the others stand beside it
     ordered = [learner, *(way.name for way in ways if way.name != learner)]
-    at = {name: worst(courses, name, level=level) for name in ordered}
-    drifts = {
-        name: drift_finding(courses, name, at[name], years, level, _of(held, name == learner))
-        for name in ordered
-    }
-    over = {
-        name: overstatement_finding(courses, name, years, level, _of(held, name == learner))
-        for name in ordered
-    }
+    at = {name: worst_settings(courses, name, level=level) for name in ordered}
+    drifts, over = (
+        {
+            name: finding(courses, name, at[name][what], years, level, held if name == learner else {})
+            for name in ordered
+        }
+        for what, finding in (("drift", drift_finding), ("overstatement", overstatement_finding))
+    )
     by_group = group_findings(courses, learner, residents, level, held)
     certificate = certify(
         drifts[learner],
@@ -309,15 +306,10 @@ def loop_audit(
         level=level,
         found=found,
         yearly=yearly_frame(courses, level),
-        groups=group_frame(courses, at[learner], residents, level),
-        worst=at,
-        said=_sentences(certificate, courses, drifts, over, by_group, at, level),
+        groups=group_frame(courses, at[learner]["drift"], residents, level),
+        worst={what: {name: at[name][what] for name in ordered} for what in ("drift", "overstatement")},
+        said=_sentences(certificate, courses, drifts, over, by_group, at[learner]["drift"], level),
     )
-
-
-def _of(held: Mapping[str, Threshold], audited: bool) -> Mapping[str, Threshold]:
-    """Only what was audited is held against a threshold; the others stand beside it to compare."""
-    return held if audited else {}
 
 
 def _assumptions(
@@ -371,11 +363,11 @@ def _sentences(
     drifts: Mapping[str, Finding],
     over: Mapping[str, Finding],
     by_group: tuple[Finding, ...],
-    at: Mapping[str, int],
+    setting: int,
     level: float,
 ) -> tuple[str, ...]:
     name = certificate.learner
-    alone = courses.without[at[name]].misplaced[:, -1]
+    alone = courses.without[setting].misplaced[:, -1]
     tail = (1 - level) / 2
     low, high = np.quantile(alone, [tail, 1 - tail])
     said = [
@@ -386,14 +378,18 @@ def _sentences(
             f"{percent(float(high))}). Only what the loop adds to that is called drift."
         ),
     ]
-    for other, finding in drifts.items():
-        if other != name and finding.high is not None and over[other].high is not None:
-            said.append(
-                f"Beside that, {LEARNERS[other]} would draw at most {percent(max(finding.high, 0.0))} of the chosen "
-                f"places away, and overstate their share by at most {percent(max(over[other].high or 0.0, 0.0))}."
-            )
+    others = [
+        f"{LEARNERS[other]} {percent(max(finding.high, 0.0))} and {percent(max(over[other].high or 0.0, 0.0))}"
+        for other, finding in drifts.items()
+        if other != name and finding.high is not None
+    ]
+    if others:
+        said.append(
+            "Other ways of learning, by the same bounds (of the chosen places drawn away, and of all incidents "
+            f"overstated): {'; '.join(others)}."
+        )
     told = [one for one in by_group if one.value is not None]
     if told:
         far = max(told, key=lambda one: abs(np.log(max(one.value or 0.0, 1e-9))))
-        said.append(f"{far.sentence()}")
+        said.append(group_sentence(far))
     return tuple(said)

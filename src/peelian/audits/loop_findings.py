@@ -16,7 +16,7 @@ from peelian.audits.loop_run import LEARNERS
 from peelian.audits.loop_world import Assumptions
 from peelian.audits.thresholds import keeps_within
 
-__all__ = ["drift_finding", "overstatement_finding", "worst", "yearly_frame"]
+__all__ = ["drift_finding", "overstatement_finding", "worst_settings", "yearly_frame"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,9 +30,13 @@ COURSES = (
 )
 
 
-def worst(courses: Courses, learner: str, *, level: float) -> int:
-    """The setting under which the chosen places drift most."""
-    return _worst([courses.drift(learner, i) for i in range(len(courses.settings))], level)
+def worst_settings(courses: Courses, learner: str, *, level: float) -> dict[str, int]:
+    """The numbers of the settings under which the chosen places drift most, and the records overstate most."""
+    n = range(len(courses.settings))
+    return {
+        "drift": _worst([courses.drift(learner, i) for i in n], level),
+        "overstatement": _worst([courses.overstatement(learner, i) for i in n], level),
+    }
 
 
 def _worst(values: Sequence[Floats], level: float) -> int:
@@ -59,15 +63,13 @@ def drift_finding(
 
 
 def overstatement_finding(
-    courses: Courses, learner: str, years: int, level: float, held: Mapping[str, Threshold]
+    courses: Courses, learner: str, setting: int, years: int, level: float, held: Mapping[str, Threshold]
 ) -> Finding:
     """By how much the loop lets records overstate the chosen places' share of all incidents, at the most."""
-    every = [courses.overstatement(learner, i) for i in range(len(courses.settings))]
-    setting = _worst(every, level)
     return _finding(
         "loop_overstatement",
         "share of all incidents by which the loop lets records overstate the chosen places' part, at most",
-        every[setting],
+        courses.overstatement(learner, setting),
         learner,
         courses.settings[setting],
         years,
@@ -124,7 +126,7 @@ def yearly_frame(courses: Courses, level: float) -> pd.DataFrame:
         for name in ("without", *(learner.name for learner in courses.learners)):
             alone = courses.without[i]
             track = alone if name == "without" else courses.tracks[name, i]
-            columns: dict[str, Any] = {"learner": name, **assumed.to_dict()}
+            columns: dict[str, Any] = {"learner": name, "setting": i, **assumed.to_dict()}
             columns["year"] = np.arange(1, track.misplaced.shape[1] + 1)
             for what, values in (
                 ("misplaced", track.misplaced),

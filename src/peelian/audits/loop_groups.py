@@ -17,7 +17,7 @@ from peelian.audits.loop_run import LEARNERS
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 
-__all__ = ["Residents", "group_findings", "group_frame", "residents_by_group"]
+__all__ = ["Residents", "group_findings", "group_frame", "group_sentence", "residents_by_group"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -149,6 +149,18 @@ def _reach(made: Estimate) -> float:
     """How far from no change a ratio or an end of its interval reaches, on a scale that treats both sides alike."""
     known = [one for one in (made.value, made.low, made.high) if one is not None]
     return max((abs(float(np.log(max(one, 1e-9)))) for one in known), default=-1.0)
+
+
+def group_sentence(finding: Finding) -> str:
+    """A group's finding in words, with its interval."""
+    group, reference = (str(finding.details[key]).replace("_", " ") for key in ("group", "reference"))
+    ends = "no interval"
+    if finding.low is not None and finding.high is not None:
+        ends = f"{finding.level * 100:g} % of courses: {finding.low:.2f} to {finding.high:.2f}"
+    return (
+        f"Against where {reference} residents live, places where {group} residents live are chosen {finding.value:.2f} "
+        f"times as often as without the loop ({ends})."
+    )
 
 
 def group_frame(courses: Courses, setting: int, residents: Residents, level: float) -> pd.DataFrame:
