@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peelian.cli import render
+from peelian.cli import audit_loop, render
 from peelian.cli.options import As, AsJson, Where
 from peelian.cli.report import Bar, show, told
 from peelian.errors import CheckError, UsageError
@@ -23,6 +23,8 @@ app = typer.Typer(
         "matching."
     ),
 )
+
+audit_loop.add_to(app)
 
 Page = Annotated[
     Path | None, typer.Option(help="Write the page here too; without a workspace it is kept nowhere else.")

@@ -14,6 +14,7 @@ from typing import Any
 from peelian.charter import Entry, Ledger
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.workspace.audit import audit
+from peelian.workspace.audit_loop import audit_loop
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
 from peelian.workspace.drift import drift
@@ -53,6 +54,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "week": week,
     "plan": plan,
     "audit": audit,
+    "audit_loop": audit_loop,
     "publish": publish,
 }
 REPLAYED = tuple(_USE_CASES)
