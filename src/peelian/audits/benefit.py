@@ -290,10 +290,10 @@ class _Made:
                     f"the average {in_words(city.groups[g])} resident has {told(minutes)} {stage} minutes in their own "
                     f"place, with {covered}"
                 )
-        said = [f"Burden beside benefit: {listed(parts)}."]
+        said = [f"Burden beside benefit: {'; '.join(parts)}."]
         said += [UNKNOWN[name] for name in STAGES if self.hours[name] is None]
         if self.other:
-            said.append(f"Other work was done too: {listed([in_words(name) for name in self.other])}.")
+            said.append(f"Counted beside patrol: {listed([in_words(name) for name in self.other])}.")
         elif self.hours["attended"] is not None:
             said.append("Nobody said that anything but patrol was done.")
         return said
