@@ -60,7 +60,7 @@ def test_nists_whole_table(shared_data: Path) -> None:
     assert one["highest"] == {"MW_MW": 0, "MB_MB": 9, "FW_FW": 3, "FB_FB": 228}
     same = table[["MB_MB", "FB_FB", "FW_FW", "MW_MW"]]
     theirs = same.max(axis=1) / np.exp(np.log(same).mean(axis=1))
-    ours = audit.frame.set_index("name").loc[table["algorithm"], "spread"]
+    ours = audit.frame.set_index("name").loc[table["name"], "spread"]
     assert ours.to_numpy() == pytest.approx(theirs.to_numpy())
     assert audit.sentences()[0].startswith("In the middle one of 240 algorithms")
     assert len(json.dumps(audit.to_dict(), allow_nan=False)) < 60_000

@@ -30,7 +30,7 @@ __all__ = [
     "check_values",
 ]
 
-Kind = Literal["day", "code", "token", "group", "number", "count", "choice"]
+Kind = Literal["day", "code", "token", "group", "number", "count", "choice", "label"]
 
 ATTRIBUTES = ("group", "sex", "age_band")
 """What subjects are told apart by, as the agency's log has it; nobody is assigned to a group here."""
@@ -58,7 +58,8 @@ class Field:
     name : str
     kind : str
         ``day``; ``code``, an opaque id of a deployment or reviewer; ``token``, an opaque id that says which rows
-        belong together; ``group``, a category; ``number``; ``count``; ``choice``, one of `choices`.
+        belong together; ``group``, a category; ``number``; ``count``; ``choice``, one of `choices`; ``label``, what a
+        row of published rates is of.
     meaning : str
     needed : bool
     choices : tuple of str
@@ -253,7 +254,7 @@ def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> No
     """
     for what, pattern in _ANYWHERE:
         _refuse(values.str.contains(pattern), field, f"what looks like {what}", file)
-    longest = LONGEST_TOKEN if field.kind in ("token", "code") else LONGEST
+    longest = LONGEST_TOKEN if field.kind in ("token", "code", "label") else LONGEST
     _refuse(
         values.str.len() > longest,
         field,

@@ -11,7 +11,7 @@ from peelian.audits.rate_ratios import Spread, by_chance
 from peelian.audits.rate_spreads import compared, gap, highest_to_lowest, highest_to_mean
 from peelian.audits.thresholds import MEASURES, keeps_within
 
-__all__ = ["PER_FACE", "Rates", "gap_finding", "rate_finding", "ratio_findings", "shown"]
+__all__ = ["Rates", "gap_finding", "rate_finding", "ratio_findings", "shown"]
 
 Rates = Mapping[tuple[str, str], Sequence[GroupRate]]
 Thresholds = Mapping[str, Threshold]
@@ -19,13 +19,14 @@ Thresholds = Mapping[str, Threshold]
 PER_FACE = 1000.0
 """Faces seen that a rate per face is told by: such rates are small."""
 
-_SCALE = {"false_positive_rate": (PER_FACE, "per 1,000 faces")}
+_PER = (PER_FACE, "per 1,000 faces")
+_SCALE = {"false_positive_rate": _PER, "failure_to_acquire": _PER, "failure_to_acquire_gap": _PER}
 
 _WORDS = {
     "false_positive_rate": "false alerts per face seen (FPIR)",
     "false_alert_share": "share of alerts that were false",
     "false_negative_rate": "share of passages of seeded volunteers that were missed (FNIR)",
-    "failure_to_acquire": "share of faces seen of which no template could be made",
+    "failure_to_acquire": "faces seen of which no template could be made (FTA)",
     "overridden": "share of reviewed alerts that the reviewer turned down",
     "override_rate": "share of false alerts that the reviewer turned down",
     "acted_on": "share of alerts after which somebody was stopped, searched or arrested",
@@ -148,14 +149,14 @@ def _spread_finding(
     thresholds: Thresholds,
     details: Mapping[str, Any],
 ) -> Finding:
-    held, threshold = compared(rates), thresholds.get(name)
+    held, threshold, (scale, unit) = compared(rates), thresholds.get(name), _SCALE.get(name, (1.0, ""))
     left_out = [one.group for one in rates if one.made.value is None]
     limits = [f"Without {', '.join(left_out)}: too few cases, or not known."] if left_out else []
     if spread is None:
         limits = ["Fewer than two groups have a rate, so that there is nothing to compare.", *limits]
         return Finding(name + f"/{by}/none", words, f"by {by}", None, None, None, level, limits=tuple(limits))
     top, bottom = held[spread.highest].group, held[spread.lowest].group
-    passes = keeps_within(name, spread.value, threshold)
+    passes = keeps_within(name, _scaled(spread.value, scale), threshold)
     if spread.value is None:
         limits.insert(0, f"No false alert on {bottom} was found, so that the ratio has no upper end.")
         beyond = threshold is not None and spread.low is not None and spread.low > threshold.value
@@ -169,10 +170,11 @@ def _spread_finding(
         id=f"{name}/{by}/{top}",
         measure=words,
         subject=f"{top} to {bottom}" if name.startswith("false_positive") else f"{top} and {bottom}",
-        value=spread.value,
-        low=spread.low,
-        high=spread.high,
+        value=_scaled(spread.value, scale),
+        low=_scaled(spread.low, scale),
+        high=_scaled(spread.high, scale),
         level=level,
+        unit=unit,
         threshold=threshold,
         passes=passes,
         limits=tuple(limits),

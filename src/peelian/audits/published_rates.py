@@ -18,6 +18,7 @@ import pandas as pd
 
 from peelian.audits.base import Audit, plain_rows
 from peelian.audits.finding import Finding, Threshold
+from peelian.audits.match_fields import Field, check_values
 from peelian.audits.rate_ratios import max_geometric_mean, max_min
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import DataError, UsageError
@@ -123,6 +124,8 @@ class PublishedAudit(Audit):
 def read_published_rates(path: Path | str) -> pd.DataFrame:
     """Read a table of rates, CSV or Parquet: a column with what each row is of, and columns of rates by group.
 
+    The first column of text becomes ``name``; other columns of text are not read.
+
     Raises
     ------
     DataError
@@ -137,10 +140,22 @@ def read_published_rates(path: Path | str) -> pd.DataFrame:
     try:
         with path.open("rb") as stream:
             stored = stream.read(4) == b"PAR1"
-        return pd.read_parquet(path) if stored else pd.read_csv(path)
+        table = pd.read_parquet(path) if stored else pd.read_csv(path)
     except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError):
         msg = f"{path.name} can't be read as a table"
         raise DataError(msg, hint="a CSV file with a line of column names, or Parquet") from None
+    texts = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c].dtype)]
+    if not texts:
+        return table
+    named = table[texts[0]]
+    if not named.map(lambda v: isinstance(v, str)).all():
+        msg = f"the column of names of {path.name} holds something else than text"
+        raise DataError(msg, hint="a column that says what each row is of, such as the algorithm")
+    check_values(named.drop_duplicates().astype(object), _NAMED, rows=len(table), file=path.name)
+    return table[[texts[0], *[c for c in table.columns if c not in texts]]].rename(columns={texts[0]: "name"})
+
+
+_NAMED = Field("name", "label", "what each row is of, such as an algorithm")
 
 
 def published_audit(

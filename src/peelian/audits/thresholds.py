@@ -200,10 +200,10 @@ MEASURES: dict[str, Measure] = {
     ),
     "false_negative_gap": Measure("facematch", "highest less lowest FNIR across groups", "most"),
     "failure_to_acquire": Measure(
-        "facematch", "share of faces seen of which no template could be made", "most"
+        "facematch", "faces seen of which no template could be made, per 1,000", "most"
     ),
     "failure_to_acquire_gap": Measure(
-        "facematch", "highest less lowest failure to acquire across groups", "most"
+        "facematch", "highest less lowest failure to acquire across groups, per 1,000 faces seen", "most"
     ),
     "override_rate": Measure("facematch", "share of false alerts that a reviewer turned down", "least"),
     "override_gap": Measure(
