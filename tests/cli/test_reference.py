@@ -92,6 +92,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "week",
         "audit plan",
         "audit loop",
+        "audit facematch",
         "audit threshold",
         "audit thresholds",
         "patterns time",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peelian.cli import audit_loop, render
+from peelian.cli import audit_facematch, audit_loop, render
 from peelian.cli.options import As, AsJson, Where
 from peelian.cli.report import Bar, show, told
 from peelian.errors import CheckError, UsageError
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 audit_loop.add_to(app)
+audit_facematch.add_to(app)
 
 Page = Annotated[
     Path | None, typer.Option(help="Write the page here too; without a workspace it is kept nowhere else.")

@@ -14,6 +14,7 @@ from typing import Any
 from peelian.charter import Entry, Ledger
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.workspace.audit import audit
+from peelian.workspace.audit_facematch import audit_facematch
 from peelian.workspace.audit_loop import audit_loop
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
@@ -55,11 +56,15 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "plan": plan,
     "audit": audit,
     "audit_loop": audit_loop,
+    "audit_facematch": audit_facematch,
     "publish": publish,
 }
 REPLAYED = tuple(_USE_CASES)
 """Verbs whose runs are computed. What people did (a decision, a halt) can be verified, and not computed again."""
-_KEPT_TABLES: dict[str, tuple[str, ...]] = {"links": ("labels", "manner")}
+_KEPT_TABLES: dict[str, tuple[str, ...]] = {
+    "links": ("labels", "manner"),
+    "audit_facematch": ("alerts", "deployments", "probes", "watch_list", "rates"),
+}
 """Arguments of a verb that are files of which the run keeps, as a table of that name, what it took from them."""
 _SHOWN = 20
 
