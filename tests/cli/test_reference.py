@@ -91,6 +91,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "restore",
         "week",
         "audit plan",
+        "audit forecast",
         "audit loop",
         "audit facematch",
         "audit threshold",

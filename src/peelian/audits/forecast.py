@@ -87,8 +87,10 @@ class ForecastAudit(Audit):
     city : dict
         The method in use in the whole city, and what was left out of the deciles.
     settings : dict
-    details : dict of str to float
-        Of `judged`: how many comparisons, and how many stand out.
+    judged : Judged
+        Findings, how many comparisons there are and how many of them stand out.
+    said, what_not : tuple of str
+        `sentences` and `limits`.
     """
 
     deciles: pd.DataFrame
@@ -129,9 +131,20 @@ class ForecastAudit(Audit):
             "deciles": plain_rows(self.frame),
             "groups": plain_rows(self.groups),
             "rules": plain_rows(self.rules),
+            "others": plain_rows(self._others()),
+            "whole_pit": [float(v) for v in self.pit.loc[self._whole_pit(), "share"]],
             "comparisons": self.judged.comparisons,
             "stand_out": self.judged.stand_out,
         }
+
+    def _others(self) -> pd.DataFrame:
+        """By decile what can be told of every rule, but for the method in use, whose deciles are told in full."""
+        told = ["observed_expected", "false_alarm", "miss"]
+        ends = [f"{name}{end}" for name in told for end in ("", "_low", "_high")]
+        return self.deciles.loc[self.deciles["rule"] != METHOD, ["rule", "group", "decile", *ends]]
+
+    def _whole_pit(self) -> pd.Series:
+        return (self.pit["rule"] == METHOD) & (self.pit["group"] == "")
 
 
 def forecast_audit(
@@ -167,7 +180,7 @@ def forecast_audit(
     last_year : array of float, shape (n_periods, n_cells), optional
         Reports of the same period a year before (`year_before`).
     unplaced : int
-        Reports of these periods that have no place in the grid: they may have been anywhere, which bounds findings.
+        Reports of these periods without a place: they may have been anywhere, which bounds findings.
     level : float
         Of intervals.
     interval : float
@@ -301,8 +314,8 @@ def _left_out(
         )
     if whole["reports_without_place"]:
         said.append(
-            f"{whole['reports_without_place']:,} reports of these periods have no place in the grid. They may have "
-            "come from anywhere: each comparison of reports and expected ones tells how far they could move it."
+            f"{whole['reports_without_place']:,} reports of these periods have no place. They may have come from "
+            "anywhere: each comparison of reports and expected ones tells how far they could move it."
         )
     if small:
         said.append(

@@ -52,6 +52,7 @@ class Quantity:
 
 
 SHARE = (0.0, 1.0)
+ALL_ALIKE = "It is none or all in every resampled city, which tells nothing of how sure that is: no interval."
 NO_REPORTS = "No reports came there, so nothing can be set in proportion to them."
 NOT_PICKED = "No place was picked there in any period."
 NOT_EXPECTED = "No reports were expected there."
@@ -147,6 +148,8 @@ class PartErrors:
             logarithmic=quantity.ratio,
             undefined=quantity.empty,
         )
+        if made.value in quantity.within and made.low == made.high:
+            return Estimate(made.value, why=(ALL_ALIKE,))
         low, high = (
             None if end is None else float(np.clip(end, *quantity.within)) for end in (made.low, made.high)
         )

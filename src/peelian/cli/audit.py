@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peelian.cli import audit_facematch, audit_loop, render
+from peelian.cli import audit_facematch, audit_forecast, audit_loop, render
 from peelian.cli.options import As, AsJson, Where
 from peelian.cli.report import Bar, show, told
 from peelian.errors import CheckError, UsageError
@@ -24,6 +24,7 @@ app = typer.Typer(
     ),
 )
 
+audit_forecast.add_to(app)
 audit_loop.add_to(app)
 audit_facematch.add_to(app)
 

@@ -15,6 +15,7 @@ from peelian.charter import Entry, Ledger
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.workspace.audit import audit
 from peelian.workspace.audit_facematch import audit_facematch
+from peelian.workspace.audit_forecast import audit_forecast
 from peelian.workspace.audit_loop import audit_loop
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
@@ -55,6 +56,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "week": week,
     "plan": plan,
     "audit": audit,
+    "audit_forecast": audit_forecast,
     "audit_loop": audit_loop,
     "audit_facematch": audit_facematch,
     "publish": publish,
