@@ -82,7 +82,7 @@ def test_a_plan_of_one_place_shows_nothing_and_says_so() -> None:
     hours[300] = 1.0
     found = audit(place, hours)
     assert finding(found, "smallest_shown/above/a").value is None
-    assert "No ratio above 1" in finding(found, "smallest_shown/above/a").limits[0]
+    assert "too few blocks to show anything" in finding(found, "smallest_shown/above/a").limits[0]
     nobody = audit(place, np.zeros(576))
     assert "no presence" in finding(nobody, "smallest_shown/above/a").limits[0]
 
@@ -102,3 +102,17 @@ def test_small_groups_and_refusals() -> None:
     assert "fewer than 100" in finding(found, "smallest_shown/below/c").limits[0]
     with pytest.raises(UsageError, match=r"above 0\.5"):
         audit(place, np.ones(576), power=0.3)
+
+
+def test_ratios_that_no_tilt_of_a_plan_reaches_have_a_power_too() -> None:
+    # All hours lie where nine in ten are of group a: tilted or not, its residents have far more of them.
+    place = city(24, smooth=1.5)
+    rng = np.random.default_rng(2)
+    hours = noisy(place, rng) * (place.share > 0.8)
+    found = audit(place, hours)
+    row = found.frame.loc[0]
+    assert row["ratio"] > 4
+    assert 1 < row["above"] < 4
+    assert 0.25 < row["below"] < 1
+    middle = found.curve["power"][(found.curve["ratio"] - 1).abs().idxmin()]
+    assert middle < 0.15

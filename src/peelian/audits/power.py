@@ -1,7 +1,7 @@
 """What disparity an audit could have shown: how strong its "nothing was found" is.
 
-The hours are tilted toward the places of a group until their ratio is any that one likes, and the city is resampled
-around each: the share of such cities in which the interval leaves out 1 is the power at that ratio.
+The hours are tilted toward the places of a group, to one ratio after the other, and the city is resampled around each:
+the share of such cities in which the interval leaves out 1 is the power at that ratio.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ LIMITS = (
     ECOLOGICAL,
     (
         "Power is worked out for hours that are tilted smoothly toward a group's places. A disparity of another shape, "
-        "such as one place alone, may be easier or harder to find."
+        "such as one place alone, may be easier or harder to find. Where the planned places allow no tilt to a ratio, "
+        "it takes the error to be that at the nearest ratio which they allow."
     ),
     (
         "It takes the blocks to be like others that might have been. Where neighbouring blocks are alike, the true "
@@ -38,6 +39,10 @@ LIMITS = (
 )
 
 WIDEST = 50.0
+"""Largest tilt."""
+
+FARTHEST = 20.0
+"""Largest ratio whose power is worked out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +175,8 @@ def _of_group(
         why = "The ratio is not defined, or 0: one of the groups has no presence."
     if not why and city.blocks < 2:
         why = "There is one block of residents only: nothing can be said of chance."
+    if not why and np.isnan(city.ratio_draws(hours[:, None], g)).mean() > 1 - city.level:
+        why = "The ratio is not defined in many resampled cities: the hours lie in too few blocks to show anything."
     empty = pd.DataFrame({"group": pd.Series(dtype=str), "ratio": [], "power": []})
     below = above = None
     curve = empty
@@ -189,18 +196,19 @@ def _of_group(
 
 
 def _powers(city: Resampled, hours: Floats, g: int) -> tuple[Floats, Floats, Floats]:
-    """Ratios of tilted hours, rising, and how often each would be found to lie above and below 1."""
+    """Ratios, rising, and how often each would be found to lie above and below 1."""
     # The hours of each place times 1 - s + t s, for a group's share s: t is the tilt.
     values = hours[:, None] / undo(city.share[:, g], gaps(WIDEST))
     with np.errstate(divide="ignore", invalid="ignore"):
         point, draws = np.log(city.ratio(values, g)), np.log(city.ratio_draws(values, g))
-    draws = np.where(np.isnan(draws), point, draws)
-    error = draws - point
+    error = np.clip(np.where(np.isnan(draws), 0.0, draws - point), -50, 50)
     tail = (1 - city.level) / 2
-    low, high = np.quantile(np.clip(error, -50, 50), [tail, 1 - tail], axis=0)
-    order = np.argsort(point)
-    upward, downward = (draws + low > 0).mean(axis=0), (draws + high < 0).mean(axis=0)
-    return np.exp(point[order]), upward[order], downward[order]
+    low, high = np.quantile(error, [tail, 1 - tail], axis=0)
+    ratio = gaps(FARTHEST)
+    # No tilt may lead that far: then the error at the last one that does is taken.
+    near = np.abs(np.log(ratio)[:, None] - point[None, :]).argmin(axis=1)
+    found = np.log(ratio) + error[:, near]
+    return ratio, (found + low[near] > 0).mean(axis=0), (found + high[near] < 0).mean(axis=0)
 
 
 def _reached(ratio: Floats, found: Floats, power: float) -> float | None:
