@@ -89,9 +89,8 @@ def test_a_certificate_says_how_much_for_how_long() -> None:
 def test_it_is_refused_beyond_a_threshold_with_who_set_it() -> None:
     found = certificate(finding("drift", 0.34, 0.1), finding("overstatement", 0.01, 0.02))
     assert not found.given
-    assert (
-        "drift can reach 34 %, beyond the 10 % that the oversight board set on 2026-01-02" in found.sentence()
-    )
+    assert "attending by the forecast can draw 34 % of the chosen places" in found.sentence()
+    assert "beyond the 10 % that the oversight board set on 2026-01-02" in found.sentence()
     assert found.sentence().startswith("No certificate for learning from every record alike:")
 
 

@@ -156,13 +156,17 @@ def certify(
     refused = list(unknown)
     if drift.high is None or overstatement.high is None:
         refused.append(f"{courses} simulated courses are too few for an upper end; 100 or more are needed.")
-    for one in (drift, overstatement):
-        if one.passes is False and one.threshold is not None and one.high is not None:
+    for one, said in (
+        (drift, "Attending by the forecast can draw {} of the chosen places away from the true ones"),
+        (
+            overstatement,
+            "The records can overstate the chosen places' share of all incidents by {} of the total",
+        ),
+    ):
+        if one.passes is False and one.threshold is not None:
             limit = one.threshold
-            refused.append(
-                f"{one.measure} can reach {percent(one.high)}, beyond the {percent(limit.value)} that {limit.set_by} "
-                f"set on {limit.set_at}."
-            )
+            allowed = f"beyond the {percent(limit.value)} that {limit.set_by} set on {limit.set_at}"
+            refused.append(f"{said.format(percent(one.high))}, {allowed}.")
     return Certificate(
         learner=learner,
         what=what,

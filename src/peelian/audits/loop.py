@@ -88,9 +88,9 @@ class LoopAudit(Audit):
         ``overstatement`` and ``reached`` the mean over courses with ``_low`` and ``_high``, between which the middle
         95 of 100 courses lie (at a level of 0.95). Without a loop, ``learner`` is ``without``.
     groups : pandas.DataFrame
-        One row a way of learning (with ``truth`` and ``without``) and group, in the last year: ``exposure``, the share
-        of the group's residents who live in the chosen places, and ``ratio`` to the reference group's, with their
-        ends; NaN where there is no number. Empty without residents.
+        One row a way of learning (with ``truth`` and ``without``) and group, in the last year under the far end of all
+        assumptions: ``exposure``, the share of the group's residents who live in the chosen places, and ``ratio`` to
+        the reference group's, with their ends; NaN where there is no number. Empty without residents.
     worst : dict
         For ``drift`` and ``overstatement``, by way of learning the number of the setting under which it is the largest.
     said : tuple of str
@@ -132,9 +132,10 @@ class LoopAudit(Audit):
         return list(self.said)
 
     def at_worst(self) -> pd.DataFrame:
-        """Of `yearly`, each way of learning under the settings that are the worst for it."""
+        """Of `yearly`, each way of learning under the settings that are the worst for it, and under the far end."""
         wanted = {(name, i) for found in self.worst.values() for name, i in found.items()}
-        wanted |= {("without", found[self.learner]) for found in self.worst.values()}
+        far = len(self.settings) - 1
+        wanted |= {(name, far) for name in ("without", *self.worst["drift"])}
         keys = zip(self.yearly["learner"], self.yearly["setting"], strict=True)
         return self.yearly[[key in wanted for key in keys]]
 
@@ -306,9 +307,9 @@ def loop_audit(
         level=level,
         found=found,
         yearly=yearly_frame(courses, level),
-        groups=group_frame(courses, at[learner]["drift"], residents, level),
+        groups=group_frame(courses, len(settings) - 1, residents, level),
         worst={what: {name: at[name][what] for name in ordered} for what in ("drift", "overstatement")},
-        said=_sentences(certificate, courses, drifts, over, by_group, at[learner]["drift"], level),
+        said=_sentences(certificate, courses, drifts, over, by_group, level),
     )
 
 
@@ -363,11 +364,10 @@ def _sentences(
     drifts: Mapping[str, Finding],
     over: Mapping[str, Finding],
     by_group: tuple[Finding, ...],
-    setting: int,
     level: float,
 ) -> tuple[str, ...]:
     name = certificate.learner
-    alone = courses.without[setting].misplaced[:, -1]
+    alone = courses.without[len(courses.settings) - 1].misplaced[:, -1]
     tail = (1 - level) / 2
     low, high = np.quantile(alone, [tail, 1 - tail])
     said = [

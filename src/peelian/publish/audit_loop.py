@@ -131,11 +131,17 @@ def _assumptions(result: Result) -> Markup:
     ).format(said, items)
 
 
-def _rows(result: Result, learner: str, what: str = "drift") -> list[Result]:
+def _rows(result: Result, learner: str, what: str) -> list[Result]:
     """The years of a way of learning, under the setting that is the worst for it."""
-    worst = result["worst"][what]
-    setting = worst[result["learner"] if learner == "without" else learner]
+    setting = result["worst"][what][learner]
     return [row for row in result["yearly"] if row["learner"] == learner and row["setting"] == setting]
+
+
+def _far(result: Result, learner: str) -> Result:
+    """The last year of a way of learning, under the far end of all that is assumed."""
+    far = len(result["settings"]) - 1
+    rows = [row for row in result["yearly"] if row["learner"] == learner and row["setting"] == far]
+    return max(rows, key=lambda row: row["year"])
 
 
 def _figure(result: Result, what: str, *, title: str, unit: str, note: str) -> Markup:
@@ -252,13 +258,13 @@ def _visits(result: Result) -> Markup:
     said = {"without": "without any loop", **result["learners"]}
     rows = []
     for name in names:
-        last = _rows(result, name)[-1]
+        last = _far(result, name)
         rows.append([said[name], _with_ends(last, "misplaced"), _with_ends(last, "reached")])
     columns = ("Learning", "Chosen and not among the true places", "Incidents in attended places")
     caption = f"What is missed and reached in the last year, with the {spread(result['level'])} of courses"
     return Markup("<h2>What it reaches</h2><p>{}</p>{}").format(
-        "Looking at random places, or leaving chosen ones out, costs some of what attending reaches. Each row is under "
-        "the setting in which its places drift most.",
+        "Looking at random places, or leaving chosen ones out, costs some of what attending reaches. Every row is "
+        "under the far end of all that is assumed.",
         Table(columns, rows, ("words", "n", "n")).html(caption),
     )
 
@@ -291,6 +297,7 @@ def _groups(result: Result) -> Markup | None:
     )
     return Markup("<h2>Who lives in the chosen places</h2><p>{}</p>{}").format(
         "What differs between the true places and those without a loop comes from chance and change; what differs "
-        "between that and a way of learning comes from the loop. The intervals hold the middle of the courses.",
+        "between that and a way of learning comes from the loop. The intervals hold the middle of the "
+        "courses, under the far end of all that is assumed.",
         table,
     )
