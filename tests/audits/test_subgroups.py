@@ -172,3 +172,19 @@ def test_what_is_off_is_refused() -> None:
         audit(place, one, one, replicates=5)
     with pytest.raises(UsageError, match="circles around"):
         audit(place, one, one, windows=point_windows(place.x[:9], place.y[:9], crs="EPSG:26915", nearest=4))
+
+
+def test_a_small_count_is_not_told_nor_what_it_follows_from() -> None:
+    place = city(20, seed=1, smooth=1.0)
+    base = expectation(place)
+    top = place.share >= np.quantile(place.share, 0.8)
+    observed = np.random.default_rng(3).poisson(np.where(top[:, None], 0, base))
+    observed[np.flatnonzero(top)[0], 5] = 3
+    found = audit(place, observed, base, fewest_told=5)
+    best = found.to_dict()["rows"][0]
+    assert (best["observed"], best["ratio"], best["score"]) == (None, None, None)
+    assert best["p_both"] == 0.01
+    assert "had fewer than 5 reports" in found.sentences()[0]
+    assert found.findings[0].value is None
+    assert found.findings[0].limits[0] == "Fewer than 5 reports: the number is not told."
+    assert audit(place, observed, base).frame["observed"][0] == 3

@@ -57,12 +57,15 @@ class SubgroupAudit(Audit):
     scatter : float
         Variance over mean that chance was given.
     level : float
+    fewest_told : int
+        A smaller count above 0 is not told.
     """
 
     what: str
     looked_at: Mapping[str, int]
     scatter: float
     level: float
+    fewest_told: int
     _frame: pd.DataFrame = field(repr=False)
     _findings: tuple[Finding, ...] = field(repr=False)
 
@@ -94,7 +97,7 @@ class SubgroupAudit(Audit):
             lowest = float(self.frame["p_both"].min()) if len(self.frame) else 1.0
             head = f"Of {both:,} subsets of places that nobody had named none stands out beyond chance"
             return [f"{head} (p = {told(lowest)})."]
-        return [_sentence(row, self.what) for row in sure.to_dict("records")]
+        return [_sentence(row, self.what, self.fewest_told) for row in sure.to_dict("records")]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -104,6 +107,7 @@ class SubgroupAudit(Audit):
             "looked_at": dict(self.looked_at),
             "scatter": self.scatter,
             "level": self.level,
+            "fewest_told": self.fewest_told,
             "rows": plain_rows(self.frame),
         }
 
@@ -125,6 +129,7 @@ def subgroup_audit(
     level: float = 0.95,
     replicates: int = 199,
     seed: int = 0,
+    fewest_told: int = 1,
 ) -> SubgroupAudit:
     """Scan places by their attributes, by circles and over the latest periods for what was not expected.
 
@@ -156,6 +161,8 @@ def subgroup_audit(
         1 minus it is the p-value under which a subset is told.
     replicates, seed : int
         Of the Monte Carlo test.
+    fewest_told : int
+        A count above 0 and under this is not told, nor what it could be worked out from.
 
     Returns
     -------
@@ -192,8 +199,18 @@ def subgroup_audit(
     if windows is not None:
         kept.append(area_rows(windows, counts, base, fill, replicates, at))
         looked["areas"] = int(windows.length.sum()) * counts.shape[1]
-    frame = _together(kept)
-    return SubgroupAudit(what, looked, measured, level, frame, _findings(frame, what, name, level, looked))
+    frame = _together(kept, fewest_told)
+    if counts.shape[1] == 1:
+        frame["periods"] = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+    return SubgroupAudit(
+        what,
+        looked,
+        measured,
+        level,
+        fewest_told,
+        frame,
+        _findings(frame, what, name, level, looked, fewest_told),
+    )
 
 
 def _checked(observed: npt.ArrayLike, expected: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -227,7 +244,7 @@ def _durations(given: tuple[int, ...] | None, periods: int) -> tuple[int, ...]:
     return tuple(sorted(set(given)))
 
 
-def _together(kept: list[list[dict[str, Any]]]) -> pd.DataFrame:
+def _together(kept: list[list[dict[str, Any]]], fewest_told: int) -> pd.DataFrame:
     families = sum(1 for rows in kept if rows)
     columns = (
         *("family", "subset", "periods", "units", "observed", "expected", "ratio", "score", "p", "p_both"),
@@ -237,12 +254,14 @@ def _together(kept: list[list[dict[str, Any]]]) -> pd.DataFrame:
     for row in rows:
         row["ratio"] = row["observed"] / row["expected"]
         row["p_both"] = min(1.0, families * row["p"])
+        if 0 < row["observed"] < fewest_told:
+            row |= {"observed": None, "ratio": None, "score": None}
     frame = pd.DataFrame(rows, columns=list(columns))
-    return frame.astype({"place": "Int64"})
+    return frame.astype({"place": "Int64", "observed": "Int64", "ratio": float, "score": float})
 
 
 def _findings(
-    frame: pd.DataFrame, what: str, name: str, level: float, looked: Mapping[str, int]
+    frame: pd.DataFrame, what: str, name: str, level: float, looked: Mapping[str, int], fewest_told: int
 ) -> tuple[Finding, ...]:
     made = []
     for family in FAMILIES:
@@ -250,6 +269,9 @@ def _findings(
         if family not in looked or not len(rows):
             continue
         row = plain_rows(rows.head(1))[0]
+        hidden = (
+            () if row["ratio"] is not None else (f"Fewer than {fewest_told} {what}: the number is not told.",)
+        )
         made.append(
             Finding(
                 id=f"subgroup/{name}_by_{family}/best",
@@ -260,6 +282,7 @@ def _findings(
                 high=None,
                 level=level,
                 limits=(
+                    *hidden,
                     "It was picked out of many for standing out: an interval would not be honest; the p-value knows.",
                     *LIMITS,
                 ),
@@ -269,12 +292,16 @@ def _findings(
     return tuple(made)
 
 
-def _sentence(row: Mapping[Any, Any], what: str) -> str:
-    last = "" if pd.isna(row["periods"]) else f" in the latest {row['periods']} periods"
+def _sentence(row: Mapping[Any, Any], what: str, fewest_told: int) -> str:
     where = f"places with {row['subset']}" if row["family"] == "attributes" else f"{row['subset']}"
     where = where[:1].upper() + where[1:]
     places = "1 place" if row["units"] == 1 else f"{row['units']:,} places"
+    few = pd.isna(row["observed"])
+    counted = f"fewer than {fewest_told}" if few else f"{row['observed']:,}"
+    times = "" if few else f", {told(row['ratio'])} times as many"
+    n = row["periods"]
+    last = "" if pd.isna(n) else " in the latest period" if n == 1 else f" in the latest {n} periods"
     return (
-        f"{where} ({places}) had {row['observed']:,} {what}{last} where {told(row['expected'])} were expected, "
-        f"{told(row['ratio'])} times as many (p = {told(row['p_both'])}, counting all that was looked at)."
+        f"{where} ({places}) had {counted} {what}{last} where {told(row['expected'])} were expected{times} "
+        f"(p = {told(row['p_both'])}, counting all that was looked at)."
     )

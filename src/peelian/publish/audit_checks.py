@@ -303,10 +303,10 @@ def _subgroups(part: Result) -> list[Markup]:
         (
             str(row["subset"]),
             number(row["units"]),
-            number(row["periods"]),
-            number(row["observed"]),
+            "" if row["periods"] is None else number(row["periods"]),
+            f"fewer than {part['fewest_told']}" if row["observed"] is None else number(row["observed"]),
             number(row["expected"]),
-            number(row["ratio"]),
+            "not told" if row["ratio"] is None else number(row["ratio"]),
             p_value(row["p_both"], digits=3),
         )
         for row in part["rows"]

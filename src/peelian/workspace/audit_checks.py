@@ -44,6 +44,9 @@ Ints = npt.NDArray[np.int64]
 YEAR = np.timedelta64(365, "D")
 """How far back reports are held against hours."""
 
+FEWEST_REPORTS = 50
+"""With fewer a ratio of reports says little, and may say it about someone."""
+
 RECENT = 8
 """Latest periods in which reports are held against what was forecast."""
 
@@ -167,12 +170,17 @@ def _plain(made: Audit | str) -> dict[str, Any]:
 
 def _reporting(given: _Given) -> Audit:
     start, end = _year(given.history)
+    reports = given.history.last(_periods_since(given.history, start)).by_cell
+    if reports.sum() < FEWEST_REPORTS:
+        msg = f"fewer than {FEWEST_REPORTS} reports are known of the year before the plan"
+        raise NotEnoughDataError(msg, hint="import older records")
     own = given.workspace.incidents(officer_initiated=True, start=start, end=end)
     cell = given.plan.grid.locate(own.x, own.y)
+    beside = np.bincount(cell[cell >= 0], minlength=len(given.plan.grid)).astype(float)
     return reporting_audit(
         given.plan.hours,
-        reports=given.history.last(_periods_since(given.history, start)).by_cell.astype(float),
-        officer_initiated=np.bincount(cell[cell >= 0], minlength=len(given.plan.grid)).astype(float),
+        reports=reports.astype(float),
+        officer_initiated=beside if beside.sum() >= FEWEST_REPORTS else None,
         block=given.block,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
@@ -311,6 +319,7 @@ def _subgroups(given: _Given) -> Audit:
         what="reports",
         level=given.level,
         seed=given.seed,
+        fewest_told=given.workspace.config.publish.threshold,
     )
 
 
