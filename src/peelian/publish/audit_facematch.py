@@ -449,9 +449,23 @@ def _published_page(result: Result, frame: pd.DataFrame, *, demonstration: bool)
                 "Interval of a row",
                 f"Of rounding alone: rates are printed to a multiple of {result['rounded']:g}.",
             ),
+            *_names(groups),
         ],
         demonstration=demonstration,
     )
+
+
+_NIST = {"MB": "men recorded as Black", "FB": "women recorded as Black"}
+_NIST |= {"MW": "men recorded as White", "FW": "women recorded as White"}
+
+
+def _names(groups: list[str]) -> list[tuple[str, str]]:
+    """What NIST's names of groups mean, where the table has them."""
+    known = [(g, _NIST.get(g.partition("_")[0]), _NIST.get(g.partition("_")[2])) for g in groups]
+    if not all(a and b for _, a, b in known):
+        return []
+    said = [f"{g}: {a}" if a == b else f"{g}: {a} against {b}" for g, a, b in known]
+    return [("Groups", "By NIST's names, images of two different subjects, " + "; ".join(said) + ".")]
 
 
 def _named(result: Result) -> Markup | None:
