@@ -31,10 +31,10 @@ def made_frame(*, seed: int = 0, n: int = 16_000, scatter: float = 0.0, weeks: i
         point, week = cell // weeks, cell % weeks
     else:
         point, week = rng.choice(1500, n, p=weight / weight.sum()), rng.integers(weeks, size=n)
-    minute = rng.choice([0, 0, 0, 30, 30, 15, 45, *range(60)], n)
-    stamp = (
-        START.astype("datetime64[m]")
-        + (week * 7 * 1440 + rng.integers(7, size=n) * 1440 + rng.integers(24, size=n) * 60 + minute)
+    round_one = rng.choice([0, 0, 0, 30, 30, 15, 45, 10, 20, 50], n)
+    minute = np.where(rng.random(n) < 0.8, round_one, rng.integers(60, size=n))
+    stamp = START.astype("datetime64[m]") + (
+        week * 7 * 1440 + rng.integers(7, size=n) * 1440 + rng.integers(24, size=n) * 60 + minute
     )
     category = rng.choice(KINDS, n, p=[0.5, 0.3, 0.2])
     return pd.DataFrame(

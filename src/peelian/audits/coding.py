@@ -7,6 +7,8 @@ pairs in which one gained at the time what another lost.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -59,7 +61,11 @@ def coding(
     steps = _steps(labels, whole, edges, rate, level)
     shifts = _steps(categories, whole, edges, rate, level)
     quiet = silences(labels[1], labels[0], whole, edges, rate=rate)
-    pairs, by_chance = substitutions(steps, quiet, n_weeks=len(records.weeks), mean_week=float(whole.mean()))
+    sized: dict[str, Any] = {"n_weeks": len(records.weeks), "mean_week": float(whole.mean()), "rate": rate}
+    of_labels, first = substitutions(steps, quiet, **sized)
+    of_categories, second = substitutions(shifts, quiet.iloc[:0], **sized)
+    pairs = pd.concat([of_categories.assign(of="category"), of_labels.assign(of="label")], ignore_index=True)
+    by_chance = first + second
     moved = shifts[shifts["q"] <= rate]
     said = [_headline(len(quiet), int((steps["q"] <= rate).sum()), len(labels[0]), len(pairs), by_chance)]
     if len(moved):

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 FAMILIES = ("cells", "own", "areas", "kinds")
 """Series of all records by cell, of one category by cell, of all by area, and by area and category."""
 
-LENGTHS = (1, 4, 13, 26)
+LENGTHS = (1, 2, 4, 8, 16, 26)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +214,7 @@ def manipulation(watched: Watched) -> Part:
             ),
             f"Of what stands out by chance alone, {100 * watched.rate:g} % of each list is to be expected.",
             "Changes that go on for longer than half a year are no stretch; a slow drift of a place is what places do.",
+            "Of each cell and area the clearest stretch is told; a second one in the same place stands behind it.",
             "Records that were always made up, or never made, leave no mark in time.",
         ),
         tables=tables,

@@ -46,7 +46,8 @@ def wilson(successes: int, trials: int, *, level: float = 0.95) -> tuple[float, 
     share = successes / trials
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    low, high = float(middle - half), float(middle + half)
+    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
 
 
 @dataclass(frozen=True, eq=False)

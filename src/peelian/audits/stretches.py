@@ -169,7 +169,9 @@ class Stretches:
         return _by_group(self.counts, self.group)
 
     def again(self, at: int, counts: npt.ArrayLike) -> Stretch:
-        """The most surprising stretch that series `at` would have with other counts; as if all were done again.
+        """The most surprising stretch that series `at` would have with other counts, the others staying as they are.
+
+        A whole new look gives the same but for what the change does to the spread that the others show.
 
         Parameters
         ----------
@@ -192,7 +194,7 @@ def stretches(
     counts: npt.ArrayLike,
     *,
     group: npt.ArrayLike | None = None,
-    lengths: Sequence[int] = (1, 4, 13, 26),
+    lengths: Sequence[int] = (1, 2, 4, 8, 16, 26),
     tails: Tails = "both",
     rate: float = 0.05,
 ) -> Stretches:
@@ -229,7 +231,7 @@ def stretches(
     kept = tuple(sorted({int(w) for w in lengths if 1 <= w <= y.shape[1] // 2}))
     if not kept or tails not in ("more", "fewer", "both"):
         msg = f"stretches of {list(lengths)} weeks, {tails!r} were given for {y.shape[1]} weeks"
-        raise UsageError(msg, hint="lengths=(1, 4, 13, 26), tails='both'")
+        raise UsageError(msg, hint="lengths=(1, 2, 4, 8, 16, 26), tails='both'")
     y = y.astype(np.int64)
     groups = np.zeros(len(y), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
     others = _by_group(y, groups)[groups] - y
