@@ -32,7 +32,13 @@ from peelian.audits.certificate import Certificate, certify, percent
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.loop_courses import Attend, Courses, Plan, settings_within, simulate
 from peelian.audits.loop_findings import drift_finding, overstatement_finding, worst_settings, yearly_frame
-from peelian.audits.loop_groups import group_findings, group_frame, group_sentence, residents_by_group
+from peelian.audits.loop_groups import (
+    Residents,
+    group_findings,
+    group_frame,
+    group_sentence,
+    residents_by_group,
+)
 from peelian.audits.loop_run import LEARNERS, learners
 from peelian.audits.loop_world import Assumptions
 from peelian.errors import UsageError
@@ -267,45 +273,70 @@ def loop_audit(
         seed=seed,
         progress=progress,
     )
-    held = thresholds or {}  # what was audited is held against them; the others stand beside it
-    ordered = [learner, *(way.name for way in ways if way.name != learner)]
+    return _told(
+        courses,
+        plan=plan,
+        learner=learner,
+        residents=residents,
+        discovery=discovery,
+        held=thresholds or {},
+        cells=n.size,
+        incidents=int(n.sum()),
+        runs=runs,
+        level=level,
+        seed=seed,
+    )
+
+
+def _told(
+    courses: Courses,
+    *,
+    plan: Plan,
+    learner: str,
+    residents: Residents,
+    discovery: float | None,
+    held: Mapping[str, Threshold],
+    cells: int,
+    incidents: int,
+    runs: int,
+    level: float,
+    seed: int,
+) -> LoopAudit:
+    """What the courses come to. What was audited is held against thresholds; the others stand beside it."""
+    ordered = [learner, *(way.name for way in courses.learners if way.name != learner)]
     at = {name: worst_settings(courses, name, level=level) for name in ordered}
     drifts, over = (
         {
-            name: finding(courses, name, at[name][what], years, level, held if name == learner else {})
+            name: finding(courses, name, at[name][what], plan.years, level, held if name == learner else {})
             for name in ordered
         }
         for what, finding in (("drift", drift_finding), ("overstatement", overstatement_finding))
     )
     by_group = group_findings(courses, learner, residents, level, held)
+    settings = courses.settings
     certificate = certify(
         drifts[learner],
         over[learner],
         learner=learner,
         what=LEARNERS[learner],
-        years=years,
+        years=plan.years,
         assumptions=_assumptions(settings, plan, discovery, runs, level),
-        unknown=[] if discovery is not None else [_unknown(drifts[learner], reported)],
+        unknown=[] if discovery is not None else [_unknown(drifts[learner], settings[-1].reported)],
         courses=runs,
         settings=len(settings),
     )
-    found = (
-        drifts[learner],
-        over[learner],
-        *by_group,
-        *(f[name] for name in ordered[1:] for f in (drifts, over)),
-    )
+    beside = (found[name] for name in ordered[1:] for found in (drifts, over))
     return LoopAudit(
         certificate=certificate,
         learner=learner,
         settings=settings,
         plan=plan,
-        cells=n.size,
-        incidents=int(n.sum()),
+        cells=cells,
+        incidents=incidents,
         runs=runs,
         seed=seed,
         level=level,
-        found=found,
+        found=(drifts[learner], over[learner], *by_group, *beside),
         yearly=yearly_frame(courses, level),
         groups=group_frame(courses, len(settings) - 1, residents, level),
         worst={what: {name: at[name][what] for name in ordered} for what in ("drift", "overstatement")},
