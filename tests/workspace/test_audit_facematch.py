@@ -144,7 +144,7 @@ def test_the_page_tells_both_denominators_and_what_is_not_known(log: dict[str, P
         "Gwet's AC1",
         "The watch list",
         "How strong a finding of nothing is",
-        "Changes of the threshold in force",
+        "each change of the threshold in force",
         "No face was matched here",
     ):
         assert part in whole

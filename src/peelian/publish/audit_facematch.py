@@ -350,16 +350,16 @@ def _changes(result: Result) -> Markup | None:
         "From",
         "Old",
         "New",
-        "False alerts in 1,000 faces before",
+        "In 1,000 faces, before",
         "after",
-        "False alerts of all alerts before",
+        "Of alerts, before",
         "after",
-        f"After to before, per face ({spread(result['level'])})",
+        f"Per face, to before ({spread(result['level'])})",
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n", "n", "n"))
     return Markup("<h2>What was changed</h2><p>{}</p>{}").format(
         "Other things changed with the day too; the ratio is no proof of what the threshold did.",
-        table.html("Changes of the threshold in force"),
+        table.html("False alerts before and after each change of the threshold in force"),
     )
 
 
@@ -408,16 +408,17 @@ def _power(result: Result) -> Markup | None:
     columns = (
         "Group",
         what.capitalize(),
-        "Worth, for clusters",
-        "No error at all would still allow",
-        "Needed to see twice the rate",
-        "Least ratio that shows",
+        "Independent",
+        "None still allows",
+        "Needed for twice",
+        "Least ratio",
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n"))
     return Markup("<h2>How strong a finding of nothing is</h2><p>{}</p>{}").format(
         "No error among 300 independent cases still allows a rate of 1.2 % (the upper end of the exact two-sided 95 % "
-        "interval). The last two columns are for a power of 80 %: so often a group with twice another's rate, or with "
-        "so many times the largest group's, would be told from it.",
+        "interval). Independent: what the cases are worth, as they come in clusters. The last two columns are for a "
+        "power of 80 %: cases needed in each of two groups to tell twice a rate from it, and the least ratio to the "
+        "largest group that these cases would show.",
         table.html("What so many cases can show"),
     )
 
