@@ -110,3 +110,10 @@ def test_the_public_surface_is_what_it_is() -> None:
         "spatial_blocks",
     ]
     assert all(hasattr(peelian.audits, name) for name in peelian.audits.__all__)
+
+
+def test_a_number_without_chance_in_it_has_bounds_and_a_missing_one_its_reason() -> None:
+    rounded = Finding("a/b", "rate", "of a table", 8.8, 7.9, 9.9, 1.0)
+    assert rounded.sentence() == "Rate, of a table: 8.8 (bounds 7.9 to 9.9)."
+    none = Finding("a/b", "rate", "of a table", None, None, None, 0.95, limits=("Nobody lives there.",))
+    assert none.sentence() == "Rate, of a table: no number (Nobody lives there)."

@@ -61,7 +61,7 @@ class Finding:
     low, high : float or None
         Ends of the interval; None when that end can't be told.
     level : float
-        Of the interval, 0 to 1.
+        Of the interval, 0 to 1; 1 for bounds that no chance is in, such as those of a number that was rounded.
     unit : str
         Empty for a ratio.
     threshold : Threshold, optional
@@ -100,7 +100,8 @@ class Finding:
         unit = f" {self.unit}" if self.unit else ""
         head = f"{self.measure[:1].upper()}{self.measure[1:]}, {self.subject}: "
         if self.value is None:
-            return f"{head}no number{f' ({self.limits[0]})' if self.limits else ''}."
+            why = f" ({self.limits[0].rstrip('.')})" if self.limits else ""
+            return f"{head}no number{why}."
         text = f"{head}{_number(self.value)}{unit} ({self._interval()})"
         if self.threshold is not None and self.passes is not None:
             verb = "within" if self.passes else "beyond"
@@ -114,7 +115,8 @@ class Finding:
             return "no interval"
         low = "no lower end" if self.low is None else _number(self.low)
         high = "no upper end" if self.high is None else _number(self.high)
-        return f"{self.level * 100:g} % interval {low} to {high}"
+        kind = "bounds" if self.level == 1 else f"{self.level * 100:g} % interval"
+        return f"{kind} {low} to {high}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for a result's record and for JSON."""
