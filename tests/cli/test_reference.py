@@ -93,6 +93,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "audit plan",
         "audit forecast",
         "audit loop",
+        "audit stops",
         "audit facematch",
         "audit threshold",
         "audit thresholds",

@@ -222,9 +222,7 @@ def outcome_test(
         raise NotEnoughDataError(msg, hint="give a longer time, or merge groups")
     rows = [part.row(g) for part in parts for g in (chosen, *others)]
     held = thresholds or {}
-    found = [
-        one for row in rows for one in _findings(row, records, chosen, level, held) if row["group"] != chosen
-    ]
+    found = [one for row in rows for one in _findings(row, chosen, level, held) if row["group"] != chosen]
     return OutcomeTest(
         reference=chosen,
         outcome=known[0],
@@ -374,14 +372,12 @@ class _Part:
 
 def _findings(
     row: Mapping[str, Any],
-    records: StopRecords,
     reference: str,
     level: float,
     thresholds: Mapping[str, Threshold],
 ) -> list[Finding]:
     """The gap, and the gap within areas."""
     held = thresholds.get("hit_rate_gap")
-    meaning = records.meanings.get(row["outcome"], row["outcome"])
     made = []
     for kind, names in (
         ("all", ("gap", "gap_low", "gap_high")),
@@ -399,7 +395,7 @@ def _findings(
                 measure="difference in hit rates"
                 if kind == "all"
                 else "difference in hit rates within areas",
-                subject=f"{row['group']} less {reference} ({meaning})",
+                subject=f"{row['group']} less {reference}, by {row['outcome']}",
                 value=value,
                 low=low,
                 high=high,

@@ -122,7 +122,8 @@ class StopsAudit(Audit):
         tested = [one for one in self.found if one.details.get("p_corrected") is not None]
         alone = [one for one in tested if not _holds_none(one)]
         stand = [one for one in tested if one.details["p_corrected"] <= 1 - self.level]
-        groups = ", ".join(name for name in self.records.groups if name != self.reference)
+        *names, last = [name for name in self.records.groups if name != self.reference]
+        groups = f"{', '.join(names)} and {last}" if names else last
         head = f"{len(self.records):,} stops, of {groups} compared with {self.reference}"
         if not alone:
             n = f"none of {len(tested)} comparisons" if tested else "no comparison"

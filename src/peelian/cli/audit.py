@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from peelian.cli import audit_facematch, audit_forecast, audit_loop, render
+from peelian.cli import audit_facematch, audit_forecast, audit_loop, audit_plan, audit_stops
 from peelian.cli.options import As, AsJson, Where
-from peelian.cli.report import Bar, show, told
+from peelian.cli.report import show, told
 from peelian.errors import CheckError, UsageError
 
 __all__ = ["app", "finish", "standing"]
@@ -24,8 +24,10 @@ app = typer.Typer(
     ),
 )
 
+audit_plan.add_to(app)
 audit_forecast.add_to(app)
 audit_loop.add_to(app)
+audit_stops.add_to(app)
 audit_facematch.add_to(app)
 
 Page = Annotated[
@@ -70,27 +72,6 @@ def finish(
         text += "\nno page was written; with --page FILE.html it is"
     show(result if run is None else {"run": run, **result}, text, as_json=as_json)
     if result.get("passes") is False:
-        raise typer.Exit(CheckError.exit_code)
-
-
-@app.command("plan")
-def plan_(
-    plan: Annotated[
-        str | None, typer.Argument(help="A plan's run id; the latest if not given.", metavar="[PLAN]")
-    ] = None,
-    workspace: Where = HERE,
-    role: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure whom a plan burdens, by population group."""
-    from peelian.workspace.audit import audit as run
-    from peelian.workspace.workspace import Workspace
-
-    with Bar(quiet=as_json) as bar:
-        opened = Workspace(workspace, role=role, progress=bar)
-        done = run(opened, plan=plan)
-    show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
-    if done.result.get("passes") is False:
         raise typer.Exit(CheckError.exit_code)
 
 

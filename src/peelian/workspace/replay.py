@@ -17,6 +17,8 @@ from peelian.workspace.audit import audit
 from peelian.workspace.audit_facematch import audit_facematch
 from peelian.workspace.audit_forecast import audit_forecast
 from peelian.workspace.audit_loop import audit_loop
+from peelian.workspace.audit_stops import audit_stops
+from peelian.workspace.audit_table import audit_table
 from peelian.workspace.calls import CALL, KEPT, code_digest, platform_now, settings_files
 from peelian.workspace.config import FILE
 from peelian.workspace.drift import drift
@@ -56,8 +58,10 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "week": week,
     "plan": plan,
     "audit": audit,
+    "audit_table": audit_table,
     "audit_forecast": audit_forecast,
     "audit_loop": audit_loop,
+    "audit_stops": audit_stops,
     "audit_facematch": audit_facematch,
     "publish": publish,
 }
@@ -65,6 +69,8 @@ REPLAYED = tuple(_USE_CASES)
 """Verbs whose runs are computed. What people did (a decision, a halt) can be verified, and not computed again."""
 _KEPT_TABLES: dict[str, tuple[str, ...]] = {
     "links": ("labels", "manner"),
+    "audit_table": ("table", "beside"),
+    "audit_stops": ("stops", "residents", "ambient", "incidents"),
     "audit_facematch": ("alerts", "deployments", "probes", "watch_list", "rates"),
 }
 """Arguments of a verb that are files of which the run keeps, as a table of that name, what it took from them."""
