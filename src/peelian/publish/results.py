@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from peelian.methods import Surface
 from peelian.publish import sources
+from peelian.publish.audit_checks import check_lines, check_parts
 from peelian.publish.burden import burden_of
 from peelian.publish.calibrated import calibration_section
 from peelian.publish.charts import Series, Table, chart_with_table, line_chart
@@ -313,8 +314,12 @@ def audit_page(audit: Result, *, demonstration: bool = False) -> str:
         heading="Whom a plan reaches",
         sub=f"Exposure by group of {audit.get('plan') or 'a plan'}, beside other ways to spend the same hours.",
         headline=headline,
-        lines=[burden.why_not] if burden.why_not else [*limit_words(audit), *burden.sentences],
-        parts=[*burden.figures, burden.table] if not burden.why_not else [],
+        lines=[burden.why_not]
+        if burden.why_not
+        else [*limit_words(audit), *burden.sentences, *check_lines(audit.get("checks"))],
+        parts=[*burden.figures, burden.table, *check_parts(audit.get("checks"))]
+        if not burden.why_not
+        else [],
         limits=[*burden.limits, *([f"{resampled} ({'; '.join(settings)})."] if resampled else [])],
         origin=origin_words(audit.get("origin")),
     )

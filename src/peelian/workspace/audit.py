@@ -7,6 +7,7 @@ from typing import Any
 from peelian.audits import ExposureAudit, equal_hours, exposure_audit, hours_by_population
 from peelian.errors import UsageError
 from peelian.response import Plan
+from peelian.workspace.audit_checks import checks
 from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
 from peelian.workspace.residents import residents_by_cell
@@ -31,8 +32,10 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
     with workspace.writing():
         source = workspace.latest("plan", plan)
         held = thresholds_for(workspace, "plan", source=source["id"])
-        found = audit_plan(workspace, rebuild_plan(workspace, source["id"]), held=held)
-        result = {"plan": source["id"], **found, "origin": workspace.origin()}
+        made = rebuild_plan(workspace, source["id"])
+        found = audit_plan(workspace, made, held=held)
+        checked = checks(workspace, made, run=source["id"], exposure=found, held=held)
+        result = {"plan": source["id"], **found, "checks": checked, "origin": workspace.origin()}
         return workspace.commit(
             workspace.new_run("audit"),
             result,
