@@ -1,11 +1,12 @@
 """Intervals of ratios of sums over units, from blocks drawn anew, on the scale of logarithms.
 
-A ratio has a long upper tail and its logarithm has not, so that the interval is made there: the logarithm plus and
-minus a quantile of Student's t times a standard error. Three things keep it from being too narrow with 15 or 40 units:
-blocks of several sizes are drawn and the widest interval counts (`peelian.audits.partitions`); t has one degree of
-freedom fewer than there are blocks; and the standard error of the drawn maps is corrected for their number (Hesterberg
-2015, What teachers should know about the bootstrap, The American Statistician 69). Percentile intervals, which do
-without, were far too narrow: ``bench/exposure_table.py`` measures the coverage of both.
+A ratio has a long upper tail, so that the interval is made on the logarithm, each side by itself: as far as the
+quantile of the drawn maps on that side is away, times a factor for few blocks (the expanded percentile interval of
+Hesterberg 2015, What teachers should know about the bootstrap, The American Statistician 69). Two things keep it from
+being too narrow with 15 or 40 units: the factor is by Student's t with one degree of freedom fewer than there are
+blocks, and blocks of several sizes are drawn, of which the ends that lie furthest out count
+(`peelian.audits.partitions`). Percentile intervals over single units were far too narrow: ``bench/exposure_table.py``
+measures the coverage of both.
 """
 
 from __future__ import annotations
@@ -165,26 +166,46 @@ def estimate_log(
         )
     found, undefined = [], 0
     for part in resampled.parts:
-        error = _error(part, logarithm, level)
-        if error is None:
+        errors = _errors(part, point, logarithm, level)
+        if errors is None:
             undefined += 1
         else:
-            found.append((np.hypot(error, margin), part.blocks))
+            low, high = (float(np.hypot(one, margin)) for one in errors)
+            found.append((low, high, part.blocks, float(stats.t.ppf((1 + level) / 2, part.blocks - 1))))
     if not found:
         return LogEstimate(value, why=(SPARSE,))
-    tail = (1 + level) / 2
-    reach, se, blocks = max((stats.t.ppf(tail, g - 1) * se, se, g) for se, g in found)
-    p = max(2 * float(stats.t.sf(abs(point) / se, g - 1)) if se else float(point == 0) for se, g in found)
-    why = (NARROW,) if undefined else ()
-    share = float(margin**2 / se**2) if se else 0.0
-    low, high = float(np.exp(point - reach)), float(np.exp(min(point + reach, 700.0)))
-    return LogEstimate(value, low, high, p, float(se), int(blocks), share, why)
+    below, above = max(low * t for low, _, _, t in found), max(high * t for _, high, _, t in found)
+    # The side on which 1 lies decides.
+    p = max(_p(point, low if point > 0 else high, g) for low, high, g, _ in found)
+    low, high, blocks, _ = max(found, key=lambda one: ((one[0] + one[1]) * one[3], one[2]))
+    se = (low + high) / 2
+    return LogEstimate(
+        value,
+        float(np.exp(point - below)),
+        float(np.exp(min(point + above, 700.0))),
+        p=p,
+        se=se,
+        blocks=blocks,
+        margin_share=float(margin**2 / se**2) if se else 0.0,
+        why=(NARROW,) if undefined else (),
+    )
 
 
-def _error(part: _Part, logarithm: Callable[[Floats], Floats], level: float) -> float | None:
-    """Standard error from one size of blocks; None where too many of the drawn maps have no ratio."""
+def _p(point: float, se: float, blocks: int) -> float:
+    if not se:
+        return float(point == 0)
+    return min(2 * float(stats.t.sf(abs(point) / se, blocks - 1)), 1.0)
+
+
+def _errors(
+    part: _Part, point: float, logarithm: Callable[[Floats], Floats], level: float
+) -> tuple[float, float] | None:
+    """Standard error of each side, below and above, from one size of blocks; None where too many maps have no ratio."""
     drawn = logarithm(part.drawn)
     known = np.isfinite(drawn)
     if known.mean() < level:
         return None
-    return float(drawn[known].std() * np.sqrt(part.blocks / (part.blocks - 1)))
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn[known], [tail, 1 - tail])
+    few = np.sqrt(part.blocks / (part.blocks - 1)) / stats.norm.ppf(1 - tail)
+    return float(max(point - low, 0.0) * few), float(max(high - point, 0.0) * few)

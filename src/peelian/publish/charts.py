@@ -33,6 +33,8 @@ DIGIT = 6.8
 """Width of a character of an axis, at most."""
 MARK = 18.0
 """Height of one more line of text over a chart."""
+LABELS = 170.0
+"""Room for labels beside a chart's rows."""
 PRINTED = 30
 
 
@@ -186,6 +188,7 @@ def interval_chart(
     reference_label: str = "",
     mark: tuple[float, str] | None = None,
     ratio: bool = False,
+    compact: bool = False,
 ) -> Markup:
     """Dots with whiskers, one row each, against a line of reference.
 
@@ -200,6 +203,8 @@ def interval_chart(
         Another line to read the rows by, and what it is.
     ratio : bool
         A logarithmic axis, on which half and double lie equally far from 1. An end at or under 0 is drawn as an arrow.
+    compact : bool
+        Short labels beside the whiskers and not above them, for many rows.
 
     Raises
     ------
@@ -215,8 +220,8 @@ def interval_chart(
         numbers = [v for v in numbers if v > 0]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     ticks = _ratio_ticks(low, high) if ratio else round_ticks(low, high)
-    axis = _Axis(ticks, 12, WIDTH - RIGHT, ratio)
-    pitch = 46.0
+    axis = _Axis(ticks, LABELS if compact else 12, WIDTH - RIGHT, ratio)
+    pitch = 19.0 if compact else 46.0
     top = TOP + (MARK if mark is not None else 0)
     bottom = top + pitch * len(rows) + 2
     body = axis.draw(top - 4, bottom, unit)
@@ -228,6 +233,10 @@ def interval_chart(
         body.append(svg.text(0, top - 15 - MARK, f"dotted: {mark[1]}", size=12))
     for i, row in enumerate(rows):
         y = top + pitch * i + 14
+        if compact:
+            body.append(svg.text(0, y, row.label, bold=row.strong, size=12))
+            body += _whisker(row, axis, y - 4)
+            continue
         body.append(_label_row(y))
         body.append(svg.text(0, y, row.label, bold=row.strong))
         body += _whisker(row, axis, y + 17)
@@ -246,7 +255,7 @@ def _label_row(baseline: float) -> str:
 
 def _whisker(row: Bar, axis: _Axis, y: float) -> list[str]:
     if row.value is None or not math.isfinite(row.value):
-        return [svg.text(12, y + 4, row.note or "not measurable", colour="muted", size=12)]
+        return [svg.text(axis.left, y + 4, row.note or "not measurable", colour="muted", size=12)]
     colour = "accent" if row.strong else "data"
     parts = []
     if row.low is not None and row.high is not None:
