@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peelian.cli import audit_facematch, audit_forecast, audit_loop, audit_plan, audit_stops
+from peelian.cli import audit_data, audit_facematch, audit_forecast, audit_loop, audit_plan, audit_stops
 from peelian.cli.options import As, AsJson, Where
 from peelian.cli.report import show, told
 from peelian.errors import CheckError, UsageError
@@ -29,6 +29,7 @@ audit_forecast.add_to(app)
 audit_loop.add_to(app)
 audit_stops.add_to(app)
 audit_facematch.add_to(app)
+audit_data.add_to(app)
 
 Page = Annotated[
     Path | None, typer.Option(help="Write the page here too; without a workspace it is kept nowhere else.")
