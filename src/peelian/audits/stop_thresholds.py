@@ -52,7 +52,7 @@ def stop_counts(records: StopRecords, *, reference: str | None = None) -> pd.Dat
         )
         raise NotEnoughDataError(msg, hint="give all stops, and not searches alone")
     hit = frame["hit"]
-    known &= ~searched | hit.notna().to_numpy()
+    known = known & (~searched | hit.notna().to_numpy())
     if not (known & searched).any():
         msg = "it is not known of any search what it found; expected a column of what searches found"
         raise NotEnoughDataError(msg, hint="--map hit=COLUMN")
