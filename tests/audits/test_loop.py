@@ -103,6 +103,16 @@ def test_what_nobody_stated_is_bounded_and_not_certified() -> None:
     assert max(setting.discovery for setting in one.settings) == 1.0
 
 
+def test_a_choice_that_is_mostly_chance_is_not_certified() -> None:
+    rng = np.random.default_rng(3)
+    few = rng.poisson(rng.gamma(0.6, 0.2, CELLS)).astype(float)
+    one = loop_audit(few, periods=150, places=10, discovery=0.2, years=1, per_year=26, runs=72)
+    assert one.certificate.drift is not None
+    assert one.certificate.drift < 0.1, "the loop adds little to what is chance"
+    assert not one.certificate.given
+    assert "too few reports tell the places apart" in one.sentences()[0]
+
+
 def test_too_few_courses_give_no_upper_end_and_no_certificate() -> None:
     one = audit(runs=20)
     assert by_id(one)["loop_drift/reported"].high is None

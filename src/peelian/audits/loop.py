@@ -47,6 +47,9 @@ __all__ = ["LIMITS", "LoopAudit", "loop_audit"]
 
 Floats = npt.NDArray[np.float64]
 
+MOSTLY_CHANCE = 0.5
+"""Where more of the chosen places than that are wrong without any loop, that a loop adds little certifies nothing."""
+
 LIMITS = (
     "It is a simulation: it tells where the stated assumptions lead, and not what has happened or will.",
     (
@@ -321,7 +324,7 @@ def _told(
         what=LEARNERS[learner],
         years=plan.years,
         assumptions=_assumptions(settings, plan, discovery, runs, level),
-        unknown=[] if discovery is not None else [_unknown(drifts[learner], settings[-1].reported)],
+        unknown=_unknown(courses, drifts[learner], discovery),
         courses=runs,
         settings=len(settings),
     )
@@ -374,19 +377,33 @@ def _assumptions(
     )
 
 
-def _unknown(drift: Finding, reported: float) -> str:
-    bound = (
-        ""
-        if drift.high is None
-        else (
-            f" Even if all of it were, the loop would draw at most {percent(max(drift.high, 0.0))} of the chosen "
-            f"places away from the true ones, as long as residents report {percent(reported)} of incidents or more."
+def _unknown(courses: Courses, drift: Finding, discovery: float | None) -> list[str]:
+    """What stands against a certificate whatever its bound: sentences, the first the most important."""
+    said = []
+    if discovery is None:
+        bound = ""
+        if drift.high is not None:
+            bound = (
+                f" Even if all of it were, the loop would draw at most {percent(max(drift.high, 0.0))} of the chosen "
+                "places away from the true ones, as long as residents report "
+                f"{percent(courses.settings[-1].reported)} of incidents or more."
+            )
+        said.append(
+            "Nobody has stated how much of what residents don't report is recorded because somebody was there, and "
+            f"the records can't tell.{bound}"
         )
-    )
-    return (
-        "Nobody has stated how much of what residents don't report is recorded because somebody was there, and the "
-        f"records can't tell.{bound}"
-    )
+    alone = _alone(courses)
+    if alone.mean() > MOSTLY_CHANCE:
+        said.append(
+            f"Too few reports tell the places apart: without any loop, {percent(float(alone.mean()))} of the chosen ones "
+            "are not truly among the first, and there is little that a loop could draw them away from."
+        )
+    return said
+
+
+def _alone(courses: Courses) -> Floats:
+    """Of each course the share of chosen places not truly among the first without a loop, in the last year."""
+    return courses.without[len(courses.settings) - 1].misplaced[:, -1]
 
 
 def _sentences(
@@ -398,7 +415,7 @@ def _sentences(
     level: float,
 ) -> tuple[str, ...]:
     name = certificate.learner
-    alone = courses.without[len(courses.settings) - 1].misplaced[:, -1]
+    alone = _alone(courses)
     tail = (1 - level) / 2
     low, high = np.quantile(alone, [tail, 1 - tail])
     said = [
