@@ -179,6 +179,7 @@ def test_reports_without_a_place_bound_the_ratio() -> None:
     low, high = one.details["if_reports_without_place"]
     assert one.value is not None
     assert low < one.value < high
+    assert "Had all 50 reports without a place come from the one end" in " ".join(one.limits)
     rows = found.frame[found.frame["group"] == "second"].set_index("decile")
     assert high == pytest.approx(
         (rows.loc[10, "seen"] + 50) / rows.loc[10, "expected"] / rows.loc[1, "observed_expected"]

@@ -14,7 +14,7 @@ from peelian.audits.finding import Finding, Threshold
 from peelian.audits.group_error import GroupErrors
 from peelian.audits.many import holm
 from peelian.audits.part_errors import QUANTITIES, Contrast, PartErrors
-from peelian.audits.resampled import in_words
+from peelian.audits.resampled import in_words, told
 from peelian.audits.rule_table import RuleTable
 from peelian.audits.share_deciles import PARTS, Deciles
 from peelian.audits.thresholds import keeps_within
@@ -155,9 +155,11 @@ def _between_areas(used: GroupErrors, cut: Deciles, unplaced: int) -> list[_Comp
         else:
             continue
         own = {**details, "value_highest": contrast.ends[0], "value_lowest": contrast.ends[1]}
+        bounded: tuple[str, ...] = ()
         if name == "observed_expected":
-            own["if_reports_without_place"] = _bounds(parts, high, low, unplaced)
-        found.append(_Compared(measure, cut.group, subject, contrast, own, limits))
+            own["if_reports_without_place"] = bounds = _bounds(parts, high, low, unplaced)
+            bounded = _bounded(bounds, unplaced)
+        found.append(_Compared(measure, cut.group, subject, contrast, own, (*limits, *bounded)))
     return found
 
 
@@ -226,6 +228,18 @@ def _bounds(parts: PartErrors, high: int, low: int, unplaced: int) -> list[float
     least = seen[0] / (seen[1] + unplaced) * scale
     most = (seen[0] + unplaced) / seen[1] * scale if seen[1] > 0 else None
     return [least, most]
+
+
+def _bounded(bounds: list[float | None] | None, unplaced: int) -> tuple[str, ...]:
+    """The same in a sentence."""
+    if bounds is None:
+        return ()
+    least, most = bounds
+    said = (
+        f"Had all {unplaced:,} reports without a place come from the one end or the other, it would be "
+        f"{told(least) if least is not None else '0'} or {'without bound' if most is None else told(most)}."
+    )
+    return (said,)
 
 
 def _refused(group: str, level: float) -> Finding:
