@@ -395,8 +395,8 @@ def _unknown(courses: Courses, drift: Finding, discovery: float | None) -> list[
     alone = _alone(courses)
     if alone.mean() > MOSTLY_CHANCE:
         said.append(
-            f"Too few reports tell the places apart: without any loop, {percent(float(alone.mean()))} of the chosen ones "
-            "are not truly among the first, and there is little that a loop could draw them away from."
+            f"Too few reports tell the places apart: without any loop, {percent(float(alone.mean()))} of the chosen "
+            "ones are not truly among the first, and there is little that a loop could draw them away from."
         )
     return said
 
