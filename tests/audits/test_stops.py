@@ -56,6 +56,16 @@ def test_what_is_missing_is_bounded_and_told() -> None:
     assert "and 0 whatever the groups not recorded were" in found.sentences()[0]
 
 
+def test_a_group_of_twelve_is_named_and_not_compared() -> None:
+    records, _ = stops_by_area(2000)
+    frame = records.frame.copy()
+    frame.loc[:11, "group"] = "Z"
+    found = stops_audit(replace(records, frame=frame), reference="Y", replicates=100)
+    assert found.notes[0] == "Too few stops to compare: Z 12."
+    assert not any(one.id.endswith("/Z") for one in found.findings)
+    assert "Z" not in found.sentences()[0]
+
+
 def test_every_measure_can_be_bounded() -> None:
     found = audit(missing=0.1)
     measures = {one.id.partition("/")[0] for one in found.findings}

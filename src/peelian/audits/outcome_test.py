@@ -389,13 +389,14 @@ def _findings(
             why.insert(0, f"{int(row['searches'])} searches with a known outcome: too few for a number.")
         keys = ("searches", "hits", "unknown", "rate", "gap_bound_low", "gap_bound_high", "least_shown", "p")
         shown = {k: k for k in keys} if kind == "all" else {"p": "within_p"}
+        where = "" if kind == "all" else ", within areas"
         made.append(
             Finding(
                 id=f"hit_rate_gap/{row['outcome']}, {kind}/{row['group']}",
                 measure="difference in hit rates"
                 if kind == "all"
                 else "difference in hit rates within areas",
-                subject=f"{row['group']} less {reference}, by {row['outcome']}",
+                subject=f"{row['group']} less {reference}, by {row['outcome']}{where}",
                 value=value,
                 low=low,
                 high=high,

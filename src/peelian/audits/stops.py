@@ -104,7 +104,10 @@ class StopsAudit(Audit):
     @property
     def notes(self) -> tuple[str, ...]:
         """What whoever reads it should know of the data, and of tests that could not be made."""
-        own = [*self.records.notes, *self.against.notes, *(self.light.notes if self.light else ())]
+        compared = set(self.against.frame["group"])
+        few = ", ".join(f"{name} {n}" for name, n in self.records.groups.items() if name not in compared)
+        own = [f"Too few stops to compare: {few}."] if few else []
+        own += [*self.records.notes, *self.against.notes, *(self.light.notes if self.light else ())]
         return (*own, *(f"{name}: not made, as {_plain(why)}" for name, why in self.skipped))
 
     def sentences(self) -> list[str]:
@@ -122,7 +125,7 @@ class StopsAudit(Audit):
         tested = [one for one in self.found if one.details.get("p_corrected") is not None]
         alone = [one for one in tested if not _holds_none(one)]
         stand = [one for one in tested if one.details["p_corrected"] <= 1 - self.level]
-        *names, last = [name for name in self.records.groups if name != self.reference]
+        *names, last = [name for name in self.against.frame["group"].unique() if name != self.reference]
         groups = f"{', '.join(names)} and {last}" if names else last
         head = f"{len(self.records):,} stops, of {groups} compared with {self.reference}"
         if not alone:
@@ -317,9 +320,12 @@ def _summary(own: list[Finding]) -> str:
         could = ""
         if least:
             ends = (
-                f"{min(least):.2f}" if len(least) == 1 else f"{min(least):.2f} to {max(least):.2f}, by group,"
+                f"{min(least):.2f}"
+                if len(least) == 1
+                else f"{min(least):.2f} to {max(least):.2f} (by comparison)"
             )
-            could = f" So many stops show a difference from {ends} on 80 times in 100."
+            kind = "difference" if _none(own[0]) == 0 else "ratio"
+            could = f" So many stops would have shown a {kind} of {ends} or more 80 times in 100."
         return f"none of {len(own)} comparison{'s' if len(own) != 1 else ''} differs.{could}"
     named = "; ".join(
         f"{one.subject} {one.value:.2f} ({_end(one.low)} to {_end(one.high)})" for one in apart[:3]
