@@ -97,7 +97,7 @@ def _plan(plan: str | None, *, workspace: Path, role: str | None, as_json: bool)
         opened = Workspace(workspace, role=role, progress=bar)
         done = run(opened, plan=plan)
     show(done.to_dict(), render.audit(done.result, opened.page(done.run, "audit.html")), as_json=as_json)
-    if done.result.get("passes") is False:
+    if False in (done.result.get("passes"), (done.result.get("checks") or {}).get("passes")):
         raise typer.Exit(CheckError.exit_code)
 
 
