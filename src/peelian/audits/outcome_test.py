@@ -393,9 +393,7 @@ def _findings(
         made.append(
             Finding(
                 id=f"hit_rate_gap/{row['outcome']}, {kind}/{row['group']}",
-                measure="difference in hit rates"
-                if kind == "all"
-                else "difference in hit rates within areas",
+                measure="difference in hit rates",
                 subject=f"{row['group']} less {reference}, by {row['outcome']}{where}",
                 value=value,
                 low=low,
