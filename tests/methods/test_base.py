@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from peelian.errors import NotEnoughDataError, UsageError
-from peelian.methods import CountMap, KernelDensity
+from peelian.methods import CountMap, DecayedCounts, KernelDensity
 from peelian.methods.base import (
     anchor,
     days_of,
@@ -252,3 +252,27 @@ def test_a_gap_below_none_is_refused(gap):
     assert "gap=0" in caught.value.hint
     with pytest.raises(UsageError, match=f"a gap of {gap} periods"):
         list(rolled(CountMap(), counts, first=50, last=60, gap=gap))
+
+
+@pytest.mark.parametrize("kind", [CountMap, DecayedCounts, KernelDensity])
+def test_other_records_give_what_a_fit_of_them_gives_but_for_the_calibration(kind):
+    counts = example_counts()
+    method = kind().fit(counts)
+    period = counts.periods.following()[0]
+    assert method.from_other(counts).predict(period).mean == pytest.approx(method.predict(period).mean)
+    more = sparse.csc_array(
+        counts.matrix + sparse.csc_array(([9], ([3], [len(counts.periods) - 2])), counts.matrix.shape)
+    )
+    other = Counts(counts.grid, counts.periods, more)
+    changed = method.from_other(other)
+    assert changed.predict(period).mean[3] > method.predict(period).mean[3]
+    assert changed._mean(period) == pytest.approx(kind().fit(other)._mean(period))
+    # What it was asked of is as it was.
+    assert method.predict(period).mean == pytest.approx(kind().fit(counts).predict(period).mean)
+
+
+def test_other_records_are_of_the_same_cells_and_periods():
+    counts = example_counts()
+    method = CountMap().fit(counts)
+    with pytest.raises(UsageError, match="other cells or periods"):
+        method.from_other(counts[:-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -101,6 +102,29 @@ class Method(BaseEstimator, ABC):  # type: ignore[misc]
         self.gap_ = gap
         self.calibration_ = self._learn(counts, gap)
         return self
+
+    def from_other(self, counts: Counts) -> Self:
+        """The same method after other records of the same cells and periods, in a small part of a whole fit's time.
+
+        What was tuned stays as it is, and so does what past forecasts told: this is for asking what a few records more
+        or fewer would do, and not for a forecast.
+
+        Parameters
+        ----------
+        counts : Counts
+            Of the grid and the periods that were learned from.
+
+        Raises
+        ------
+        UsageError
+            Of another grid or other periods.
+        """
+        if counts.periods != self.trained_on_ or counts.grid != self.grid_:
+            msg = f"counts of other cells or periods were given than {self.name} was fitted on"
+            raise UsageError(msg, hint="fit it on these")
+        other = deepcopy(self, {id(self.grid_): self.grid_})
+        other._update(counts)
+        return other
 
     def predict(self, period: Period) -> Surface:
         """Expected reports by cell in a period after those that were learned from.
