@@ -71,8 +71,9 @@ def coding(
     if len(moved):
         most = moved.iloc[0]
         said.append(
-            f"The category whose share moved most is {most['what']}: from {100 * most['before']:.1f} % to "
-            f"{100 * most['after']:.1f} % of all records, at {most['date']}."
+            f"The category whose share moved most is {most['what'].replace('_', ' ')}: from "
+            f"{100 * most['before']:.1f} % to {100 * most['after']:.1f} % of all records, at "
+            f"{most['date']}."
         )
     if len(pairs):
         pair = pairs.iloc[0]
@@ -274,7 +275,7 @@ def _finding(shifts: pd.DataFrame, rate: float, level: float, thresholds: Thresh
     return finding(
         "coding_shift",
         str(top["what"]),
-        f"share of {top['what']} in all records, at {top['date']}",
+        f"share of {str(top['what']).replace('_', ' ')} in all records, at {top['date']}",
         Measured(abs(float(top["change"])), ends[0], ends[1]),
         level=level,
         thresholds=thresholds,

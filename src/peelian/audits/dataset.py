@@ -128,9 +128,10 @@ class DataAudit(Audit):
                 "of places: that nothing more was found says little."
             )
         return (
-            f"A planted cluster of {cluster['smallest']:g} records of {self.category} a week for 8 weeks "
-            f"is found in {100 * cluster['share']:.0f} % of places ({100 * cluster['low']:.0f} to "
-            f"{100 * cluster['high']:.0f} %); what is smaller may be there unseen."
+            f"A planted cluster of {cluster['smallest']:g} records of {self.category.replace('_', ' ')} a "
+            f"week for 8 weeks is found in {100 * cluster['share']:.0f} % of places "
+            f"({100 * cluster['low']:.0f} to {100 * cluster['high']:.0f} %); what is smaller may be there "
+            "unseen."
         )
 
     def to_dict(self) -> dict[str, Any]:

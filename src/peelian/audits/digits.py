@@ -210,7 +210,7 @@ def digits(
         "digits",
         tuple(said),
         untold=(BENFORD, "Whoever makes up times by copying real ones leaves real digits."),
-        tables={"areas": table, "habits": habits, "coordinates": places},
+        tables={"areas": table, "habits": habits, "coordinates": places, "minutes": _minutes(areas)},
         standing=len(table),
         looked=int((areas.p < 1).sum()),
         numbers={"inflation": areas.inflation},
@@ -223,6 +223,12 @@ def digits_of(records: Recordset, *, rate: float = 0.05) -> AreaDigits:
     stamp = records.frame["occurred_from"].to_numpy(dtype="datetime64[m]").astype(np.int64)
     area = np.where(exact, records.area, -1)
     return area_digits(stamp % 60, area, records.category[0], len(records.names), rate=rate)
+
+
+def _minutes(found: AreaDigits) -> pd.DataFrame:
+    """How often each last digit of minutes occurs: ``digit, records, share``."""
+    seen = found.counts.sum(axis=(0, 1))
+    return pd.DataFrame({"digit": np.arange(10), "records": seen, "share": seen / max(seen.sum(), 1)})
 
 
 def _headline(n: int, areas: AreaDigits) -> str:
@@ -289,7 +295,13 @@ def _places(xy: tuple[npt.ArrayLike, npt.ArrayLike] | None, unit: str) -> tuple[
     steps = sorted({float(s) for s in table["step"].dropna()})
     if not steps:
         return table, "Coordinates were not rounded to any step that can be seen."
-    named = " and ".join(f"{s:g} {unit}" for s in steps)
+    named = (
+        " and ".join(f"{s:g} {unit}" for s in steps).replace("1 feet", "1 foot")
+        if steps != [1.0]
+        else f"whole {unit}"
+    )
+    if max(steps) <= 1:
+        return table, f"The source gives coordinates in {named}."
     return (
         table,
         f"The source rounds coordinates to {named}: several addresses share a point, and that is no sign of anything.",

@@ -227,11 +227,12 @@ def manipulation(watched: Watched) -> Part:
 def _names(watched: Watched) -> dict[str, list[str]]:
     records = watched.records
     cells, areas = [str(i) for i in records.grid.ids], list(records.names)
-    categories = [records.category[1][i] for i in np.flatnonzero(watched.kinds >= 0)]
+    own = watched.category.replace("_", " ")
+    categories = [records.category[1][i].replace("_", " ") for i in np.flatnonzero(watched.kinds >= 0)]
     both = [f"{kind} in {area}" for area in areas for kind in categories]
     return {
         "cells": cells,
-        "own": [f"{watched.category} in {c}" for c in cells],
+        "own": [f"{own} in {c}" for c in cells],
         "areas": areas,
         "kinds": both,
     }

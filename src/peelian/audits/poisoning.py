@@ -390,7 +390,7 @@ def _limits(made: Forecasts, placements: int) -> tuple[str, ...]:
             "are not tried."
         ),
         (
-            f"Forecasts are by {made.title.lower()} with the parameters it would choose; the "
+            f"Forecasts are by {made.title.lower()} with what it chose on the records as they are; the "
             f"{made.picked:,} cells that take up {100 * made.fraction:g} % of the area are picked."
         ),
         "What stands out already with nothing planted is no proof that something was.",

@@ -15,6 +15,7 @@ from peelian.methods.base import Method
 from peelian.methods.counts import CountMap
 from peelian.methods.surface import Surface
 from peelian.places.counts import Counts
+from peelian.places.periods import Period
 
 __all__ = ["Forecasts", "Push"]
 
@@ -56,6 +57,8 @@ class Push:
 class Forecasts:
     """Forecasts of one category from records that were changed, against that from the records as they are.
 
+    What the method tuned on the records as they are is kept: a few records in one place don't move that.
+
     Parameters
     ----------
     watched : Watched
@@ -77,14 +80,20 @@ class Forecasts:
     def _matrix(self) -> sparse.csc_array:
         return sparse.csc_array(self.watched.families["own"].counts)
 
-    def _surface(self, matrix: sparse.csc_array) -> Surface:
-        r = self.watched.records
-        fitted = self.make().fit(Counts(r.grid, r.weeks, matrix))
-        return fitted.predict(r.weeks.following(1)[0])
+    def _counts(self, matrix: sparse.csc_array) -> Counts:
+        return Counts(self.watched.records.grid, self.watched.records.weeks, matrix)
+
+    @cached_property
+    def _fitted(self) -> Method:
+        return self.make().fit(self._counts(self._matrix))
+
+    @cached_property
+    def _next(self) -> Period:
+        return self.watched.records.weeks.following(1)[0]
 
     @cached_property
     def _base(self) -> tuple[Surface, Ints, npt.NDArray[np.bool_]]:
-        return self._told(self._surface(self._matrix))
+        return self._told(self._fitted.predict(self._next))
 
     def _told(self, surface: Surface) -> tuple[Surface, Ints, npt.NDArray[np.bool_]]:
         rank = np.empty(len(surface.grid), dtype=np.int64)
@@ -112,7 +121,8 @@ class Forecasts:
         change = sparse.coo_array((sign, (row, column)), shape=shape).tocsc()
         changed = sparse.csc_array(self._matrix + change)
         changed.eliminate_zeros()
-        before, after = self._base, self._told(self._surface(changed))
+        again = self._fitted.from_other(self._counts(changed))
+        before, after = self._base, self._told(again.predict(self._next))
         return Push(
             float(before[0].mean[cells].sum()),
             float(after[0].mean[cells].sum()),
