@@ -8,7 +8,7 @@ area. All of it is about reports and places.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ from peelian.audits.group_error import City, GroupErrors, Settings, group_errors
 from peelian.audits.retrospect import Retrospect
 from peelian.audits.rule_table import rule_table
 from peelian.audits.share_deciles import deciles_of_share, residents_of
-from peelian.audits.steady import steady, steady_findings, steady_frame
 from peelian.audits.two_way import runs_of
 from peelian.errors import DataError, UsageError
 from peelian.trials.bootstrap import default_block
@@ -236,16 +235,15 @@ def forecast_audit(
         level=level,
         thresholds=thresholds or {},
     )
-    judged = replace(judged, findings=steady_findings(judged.findings))
-    whole = steady(_city(used, errors[0], everybody, city, unplaced))
+    whole = _city(used, errors[0], everybody, city, unplaced)
     deciles = with_adjusted(pd.DataFrame([row for one in errors for row in one.decile_rows()]))
     lived = residents[enough].sum().to_numpy()
     groups = pd.DataFrame([row for one in errors for row in one.group_rows(enough, lived)])
     return ForecastAudit(
-        steady_frame(deciles),
-        steady_frame(groups),
-        steady_frame(table.frame),
-        steady_frame(_pits(errors)),
+        deciles,
+        groups,
+        table.frame,
+        _pits(errors),
         whole,
         {
             "method": used.method,

@@ -10,6 +10,7 @@ import functools
 import inspect
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -63,11 +64,25 @@ def recorded(
         workspace.guard.begin()
         workspace.call = {"verb": _VERBS.get(use_case.__name__, use_case.__name__), "arguments": given}
         try:
-            return use_case(workspace, *args, **kwargs)
+            with _one_blas_thread():
+                return use_case(workspace, *args, **kwargs)
         finally:
             workspace.call = None
 
     return asked
+
+
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Let matrix products be summed in one order: shared among threads, their last digits tell how many there were.
+
+    A result has to have the same bytes on a machine with more cores. Libraries that are loaded later are not limited,
+    so SciPy's BLAS is loaded here.
+    """
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    limited: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limited
 
 
 def kept_call(workspace: Workspace, verb: str) -> dict[str, str]:
