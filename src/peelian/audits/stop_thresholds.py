@@ -7,20 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from peelian.audits.base import Audit
 from peelian.audits.benchmark import groups_to_compare
 from peelian.audits.finding import Threshold
 from peelian.audits.stop_records import StopRecords
-from peelian.errors import MissingExtraError, NotEnoughDataError
+from peelian.audits.threshold_test import threshold_test
+from peelian.errors import NotEnoughDataError
 
-__all__ = ["inferred_thresholds", "stop_counts"]
-
-FEWEST_AREAS = 5
-FEWEST_STOPS, FEWEST_SEARCHES = 5, 30
-"""Stops of each group in an area that is used, and searches of a group in all of them."""
+__all__ = ["counts_by_area", "inferred_thresholds"]
 
 
-def stop_counts(records: StopRecords, *, reference: str | None = None) -> pd.DataFrame:
+def counts_by_area(records: StopRecords, *, reference: str | None = None) -> pd.DataFrame:
     """Stops, searches and hits of each area and group.
 
     Parameters
@@ -33,47 +29,40 @@ def stop_counts(records: StopRecords, *, reference: str | None = None) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``area``, ``group``, ``stops``, ``searches``, ``hits``: areas in which each of the compared groups that are
-        common enough has stops, so that none is told by the prior alone.
+        ``district``, ``group``, ``stops``, ``searches``, ``hits``.
 
     Raises
     ------
     NotEnoughDataError
-        Every stop is a search, outcomes are not known, or fewer than 5 areas have enough stops of two groups.
+        Every stop is a search, or outcomes or areas are not known.
     """
     chosen, others = groups_to_compare(records, reference)
     frame = records.frame
-    search = frame["search"]
+    search, hit = frame["search"], frame["hit"]
     known = (search.notna() & frame["area"].notna() & frame["group"].isin([chosen, *others])).to_numpy()
     searched = search.fillna(False).to_numpy(dtype=bool)
-    if not known.any() or bool(searched[known].all()):
+    if not known.any():
+        msg = "no stop has an area and a group, and is known to be with a search or without; expected some"
+        raise NotEnoughDataError(msg, hint="--map place=COLUMN,search=COLUMN")
+    if bool(searched[known].all()):
         msg = (
             "every stop in these records is a search; expected stops without one too, to tell a threshold by"
         )
         raise NotEnoughDataError(msg, hint="give all stops, and not searches alone")
-    hit = frame["hit"]
     known = known & (~searched | hit.notna().to_numpy())
     if not (known & searched).any():
         msg = "it is not known of any search what it found; expected a column of what searches found"
         raise NotEnoughDataError(msg, hint="--map hit=COLUMN")
-    held = frame.loc[known, ["area", "group"]].assign(
-        stops=1,
-        searches=searched[known].astype(int),
-        hits=(searched & hit.fillna(False).to_numpy(dtype=bool))[known],
+    held = pd.DataFrame(
+        {
+            "district": frame.loc[known, "area"].to_numpy(dtype=object),
+            "group": frame.loc[known, "group"].to_numpy(dtype=object),
+            "stops": 1,
+            "searches": searched[known].astype(np.int64),
+            "hits": (searched & hit.fillna(False).to_numpy(dtype=bool))[known].astype(np.int64),
+        }
     )
-    table = held.groupby(["area", "group"], as_index=False)[["stops", "searches", "hits"]].sum()
-    searches = {str(g): int(n) for g, n in table.groupby("group")["searches"].sum().items()}
-    groups = [g for g in (chosen, *others) if searches.get(g, 0) >= FEWEST_SEARCHES]
-    table = table[table["group"].isin(groups)]
-    enough = table[table["stops"] >= FEWEST_STOPS].groupby("area")["group"].nunique()
-    areas = sorted(enough[enough == len(groups)].index)
-    if len(groups) < 2 or chosen not in groups or len(areas) < FEWEST_AREAS:
-        msg = f"{len(areas)} areas have stops of all {len(groups)} groups; expected two groups in {FEWEST_AREAS} areas"
-        raise NotEnoughDataError(msg, hint="give larger areas, a longer time, or merge groups")
-    table = table[table["area"].isin(areas)].astype(
-        {"stops": np.int64, "searches": np.int64, "hits": np.int64}
-    )
-    return table.reset_index(drop=True)
+    return held.groupby(["district", "group"], as_index=False)[["stops", "searches", "hits"]].sum()
 
 
 def inferred_thresholds(
@@ -83,7 +72,7 @@ def inferred_thresholds(
     level: float = 0.95,
     seed: int = 0,
     thresholds: Mapping[str, Threshold] | None = None,
-) -> Audit:
+) -> ThresholdTest:
     """Make the threshold test of stop records.
 
     Raises
@@ -91,13 +80,7 @@ def inferred_thresholds(
     MissingExtraError
         NumPyro is not installed.
     NotEnoughDataError
-        See `stop_counts`.
+        See `counts_by_area` and `peelian.audits.threshold_test.threshold_test`.
     """
-    counts = stop_counts(records, reference=reference)
-    try:
-        from peelian.audits.threshold_test import threshold_test  # type: ignore[import-not-found]
-    except ModuleNotFoundError as error:
-        msg = "the threshold test is not installed"
-        raise MissingExtraError(msg, hint="pip install 'peelian[bayes]'") from error
-    found: Audit = threshold_test(counts, reference=reference, level=level, seed=seed, thresholds=thresholds)
-    return found
+    counts = counts_by_area(records, reference=reference)
+    return threshold_test(counts, reference=reference, level=level, seed=seed, thresholds=thresholds)
