@@ -95,6 +95,7 @@ def test_the_issue_s_verbs_are_there() -> None:
         "audit loop",
         "audit stops",
         "audit facematch",
+        "audit data",
         "audit threshold",
         "audit thresholds",
         "patterns time",

@@ -75,7 +75,7 @@ def coding(
             f"{100 * most['before']:.1f} % to {100 * most['after']:.1f} % of all records, at "
             f"{most['date']}."
         )
-    if len(pairs):
+    if len(pairs) > 2 * by_chance:
         pair = pairs.iloc[0]
         said.append(
             f"{pair['gains']} gained {pair['gained']:.1f} a {records.step} at {pair['gained_at']}, about when "
@@ -109,9 +109,10 @@ def _headline(silent: int, moved: int, n: int, pairs: int, by_chance: float) -> 
     if not silent + moved:
         return f"Of {n:,} labels none appears, vanishes or changes its share beyond chance."
     few = f"{by_chance:.1f}" if by_chance >= 0.1 else "fewer than 0.1"
+    many = f"{pairs:,} pair{'' if pairs == 1 else 's'}"
     return (
         f"Of {n:,} labels {silent:,} appear or vanish within the time and the share of {moved:,} moves beyond chance; "
-        f"in {pairs:,} pairs one gains about what another loses within {NEAR} weeks ({few} pairs would by chance)."
+        f"in {many} one gains about what another loses within {NEAR} weeks (in {few} by chance alone)."
     )
 
 

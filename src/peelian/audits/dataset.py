@@ -102,36 +102,32 @@ class DataAudit(Audit):
         return {f"{n}_{t}": table for n, p in self.parts.items() for t, table in p.tables.items()}
 
     def sentences(self) -> list[str]:
-        """What stands out, what that is worth, then the headline of each part."""
-        standing = {n: p.standing for n, p in self.parts.items() if p.standing and n != "poisoning"}
-        return [self._headline(standing), *(p.said[0] for n, p in self.parts.items())]
+        """What stands out and what that is worth, then the headline of each part."""
+        return [self._headline(), *(part.said[0] for part in self.parts.values())]
 
-    def _headline(self, standing: Mapping[str, int]) -> str:
-        strength = self._strength()
-        if not standing:
-            return f"Nothing stands out in {self.records:,} records. {strength}"
-        words = [f"{_NAMED[n]} ({k:,})" for n, k in standing.items()]
-        return f"In {self.records:,} records these stand out to be looked at: {', '.join(words)}. {strength}"
+    def _headline(self) -> str:
+        standing = {n: p.standing for n, p in self.parts.items() if p.standing and n in _NAMED}
+        words = [f"{k:,} {_NAMED[n][k != 1]}" for n, k in standing.items()]
+        listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+        verb = "stands" if sum(standing.values()) == 1 else "stand"
+        found = f"{listed} {verb} out to be looked at" if words else "nothing stands out"
+        return f"In {self.records:,} records {found}. {self._strength()}"
 
     def _strength(self) -> str:
         """How strong a nothing is."""
         test = self.parts.get("poisoning")
-        if test is None:
+        row = None if test is None else test.tables["smallest"].set_index("kind")
+        if row is None or "cluster" not in row.index:
             return "How strong a manipulation would have been found was not tried."
-        row = test.tables["smallest"].set_index("kind")
-        if "cluster" not in row.index:
-            return "Planted clusters were not tried."
-        cluster = row.loc["cluster"]
+        cluster, what = row.loc["cluster"], self.category.replace("_", " ")
         if pd.isna(cluster["smallest"]):
             return (
-                f"Not even {cluster['strongest']:g} planted records a week in one cell are found in 80 % "
-                "of places: that nothing more was found says little."
+                f"Not even {cluster['strongest']:g} planted records of {what} a week in one cell are found in 80 % of "
+                "places: that nothing more was found says little."
             )
         return (
-            f"A planted cluster of {cluster['smallest']:g} records of {self.category.replace('_', ' ')} a "
-            f"week for 8 weeks is found in {100 * cluster['share']:.0f} % of places "
-            f"({100 * cluster['low']:.0f} to {100 * cluster['high']:.0f} %); what is smaller may be there "
-            "unseen."
+            f"A cluster of {cluster['smallest']:g} made-up records of {what} a week for 8 weeks would have been found "
+            f"in {100 * cluster['share']:.0f} % of places; what is smaller may be there unseen."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,14 +142,20 @@ class DataAudit(Audit):
 
 
 _NAMED = {
-    "manipulation": "stretches of weeks, or rows that repeat, unlike the others",
-    "coding": "labels that appear, vanish or move",
-    "missingness": "gaps",
-    "officer_share": "a step in the share of officers' own records",
-    "delay": "a step in the share of late records",
-    "regularity": "places that are too regular",
-    "digits": "areas with digits of their own",
+    "manipulation": (
+        "stretch of weeks or area with repeated rows",
+        "stretches of weeks or areas with repeated rows",
+    ),
+    "coding": ("label", "labels"),
+    "officer_share": (
+        "step in the share of officers' own records",
+        "steps in the share of officers' own records",
+    ),
+    "delay": ("step in the share of late records", "steps in the share of late records"),
+    "regularity": ("place too regular", "places too regular"),
+    "digits": ("area with digits of its own", "areas with digits of their own"),
 }
+"""What stands out in a part, one and many."""
 
 
 def data_audit(

@@ -298,6 +298,10 @@ def _headline(watched: Watched, tables: Mapping[str, pd.DataFrame], gaps: int) -
     )
 
 
+def _few(expected: float) -> str:
+    return f"{expected:,.0f}" if expected >= 100 else f"{expected:.1f}"
+
+
 def _clearest(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """The clearest stretch of cells and the clearest gap, in words."""
     said = []
@@ -309,7 +313,7 @@ def _clearest(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         )
         said.append(
             f"The clearest: {int(row['records']):,} records in cell {row['what']} from {row['from']} up to "
-            f"{row['to']}, where {row['expected']:.1f} were to be expected.{together}"
+            f"{row['to']}, where {_few(row['expected'])} were to be expected.{together}"
         )
     every = [
         *(tables[name] for name in ("areas", "kinds")),
@@ -320,6 +324,6 @@ def _clearest(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         row = low.sort_values("p", kind="stable").iloc[0]
         said.append(
             f"The clearest gap: {int(row['records']):,} records in {row['what']} from {row['from']} up to "
-            f"{row['to']}, where {row['expected']:.1f} were to be expected."
+            f"{row['to']}, where {_few(row['expected'])} were to be expected."
         )
     return said

@@ -14,6 +14,7 @@ from typing import Any
 from peelian.charter import Entry, Ledger
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.workspace.audit import audit
+from peelian.workspace.audit_data import audit_data
 from peelian.workspace.audit_facematch import audit_facematch
 from peelian.workspace.audit_forecast import audit_forecast
 from peelian.workspace.audit_loop import audit_loop
@@ -63,6 +64,7 @@ _USE_CASES: dict[str, Callable[..., Outcome]] = {
     "audit_loop": audit_loop,
     "audit_stops": audit_stops,
     "audit_facematch": audit_facematch,
+    "audit_data": audit_data,
     "publish": publish,
 }
 REPLAYED = tuple(_USE_CASES)
