@@ -112,8 +112,8 @@ def flip(point: Floats, draws: Floats, gap: Floats, *, falls: bool, level: float
         return Flip(at)
     low, high = quantile_interval(known, level=level)
     margin = 1.0 if low <= 1 <= high else low if low > 1 else 1 / high if high > 0 else np.inf
-    ends = (v if 0 < v < np.inf else None for v in (low, high))
-    return Flip(at, *ends, margin=margin if np.isfinite(margin) else None)
+    first, last = (v if 0 < v < np.inf else None for v in (low, high))
+    return Flip(at, first, last, margin=margin if np.isfinite(margin) else None)
 
 
 def extreme_ratios(top: Floats, bottom: Floats, *, span: float) -> tuple[Floats, Floats]:
