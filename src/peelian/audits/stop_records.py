@@ -204,7 +204,13 @@ def _fields(header: tuple[str, ...], layout: str | None, mapping: Mapping[str, s
         else f"{found.name} with {', '.join(f'{k}={v}' for k, v in sorted(given.items()))}"
     )
     meanings = {k: v for k, v in found.meanings.items() if k not in given}
-    meanings |= {k: f"column {v}" for k, v in given.items() if k in ("group", "hit", "action", "basis")}
+    said = {
+        "group": "as recorded",
+        "hit": "what the search was for was found",
+        "action": "something was done after it",
+        "basis": "as recorded",
+    }
+    meanings |= {k: f"{text} (column {given[k]})" for k, text in said.items() if k in given}
     made = {k: v for k, v in found.made.items() if k not in given}
     return StopLayout(
         own,

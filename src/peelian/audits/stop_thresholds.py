@@ -10,7 +10,7 @@ import pandas as pd
 from peelian.audits.benchmark import groups_to_compare
 from peelian.audits.finding import Threshold
 from peelian.audits.stop_records import StopRecords
-from peelian.audits.threshold_test import threshold_test
+from peelian.audits.threshold_test import ThresholdTest, threshold_test
 from peelian.errors import NotEnoughDataError
 
 __all__ = ["counts_by_area", "inferred_thresholds"]

@@ -22,6 +22,7 @@ from peelian.audits.outcome_test import OutcomeTest, outcome_test, wilson
 from peelian.audits.stop_light import after_dark
 from peelian.audits.stop_records import StopRecords
 from peelian.audits.stop_residents import Residents
+from peelian.audits.threshold_test import ThresholdTest
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import MissingExtraError, NotEnoughDataError, UsageError
 
@@ -53,8 +54,7 @@ class StopsAudit(Audit):
     against : Benchmark
     outcomes : OutcomeTest, optional
     light : DarknessTest, optional
-    inferred : Audit, optional
-        The threshold test.
+    inferred : ThresholdTest, optional
     skipped : tuple of (str, str)
         Tests that could not be made, and why.
     found : tuple of Finding
@@ -66,7 +66,7 @@ class StopsAudit(Audit):
     against: Benchmark
     outcomes: OutcomeTest | None
     light: DarknessTest | None
-    inferred: Audit | None
+    inferred: ThresholdTest | None
     skipped: tuple[tuple[str, str], ...]
     found: tuple[Finding, ...]
 
@@ -107,6 +107,11 @@ class StopsAudit(Audit):
         compared = set(self.against.frame["group"])
         few = ", ".join(f"{name} {n}" for name, n in self.records.groups.items() if name not in compared)
         own = [f"Too few stops to compare: {few}."] if few else []
+        lost = self.records.counts.get("searches_without_hit", 0)
+        if self.inferred is not None and lost:
+            own.append(
+                f"{lost:,} searches of which it is not known what they found are not in the threshold test."
+            )
         own += [*self.records.notes, *self.against.notes, *(self.light.notes if self.light else ())]
         return (*own, *(f"{name}: not made, as {_plain(why)}" for name, why in self.skipped))
 
@@ -171,7 +176,10 @@ class StopsAudit(Audit):
                 "by_light": plain_rows(light.by_light),
             }
         if self.inferred is not None:
-            parts["thresholds"] = self.inferred.to_dict()
+            told = self.inferred.to_dict()
+            parts["thresholds"] = {
+                key: told[key] for key in ("sentences", "rows", "sweep", "convergence", "districts")
+            }
         return {
             **super().to_dict(),
             "reference": self.reference,
@@ -196,7 +204,7 @@ def stops_audit(
     basis: str | None = None,
     lat: float | None = None,
     lon: float | None = None,
-    inferred: Callable[..., Audit] | None = None,
+    inferred: Callable[..., ThresholdTest] | None = None,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,

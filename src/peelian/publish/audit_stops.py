@@ -58,7 +58,7 @@ def audit_stops_page(result: Result, *, demonstration: bool = False) -> str:
             *_denominators(result, parts["benchmark"]),
             *(_light(result, parts["light"]) if "light" in parts else []),
             *(_outcomes(result, parts["outcomes"]) if "outcomes" in parts else []),
-            _inferred(result),
+            *_inferred(result),
             _missing(result),
             _read(result),
         ],
@@ -318,33 +318,68 @@ def _outcomes(result: Result, outcomes: Result) -> list[Markup]:
     return made
 
 
-def _inferred(result: Result) -> Markup | None:
-    """Gaps of inferred thresholds, where the threshold test was made."""
+def _inferred(result: Result) -> list[Markup]:
+    """Gaps of inferred thresholds, the thresholds behind them, and how they move with the priors."""
     found = [one for one in result["findings"] if one["id"].startswith("search_threshold_gap/")]
-    if not found:
-        return None
+    told = result["parts"].get("thresholds")
+    if not found or told is None:
+        return []
     bars = [
-        Bar(one["subject"], one["value"], one["low"], one["high"], "no number", strong=_apart(one, 0.0))
+        Bar(
+            one["details"]["group"],
+            one["value"],
+            one["low"],
+            one["high"],
+            "no number",
+            strong=_apart(one, 0.0),
+        )
         for one in found
     ]
-    title = "Inferred threshold of a search: each group less the reference"
+    title = f"Inferred threshold of a search: each group less {result['reference']}"
     chart = interval_chart(
         bars,
         title=title,
-        desc="One row a group: under 0, the group is searched on less.",
-        unit="difference in the probability at which a search is made",
+        desc="One row a group: under 0, the group is searched on weaker grounds.",
+        unit="difference in the chance to find something at which a search is made",
         reference=0.0,
         reference_label="the same threshold",
     )
-    table = Table(
-        ("Group", "Difference", spread(result["level"])),
-        [(bar.label, _said(bar.value), _ends(bar.low, bar.high)) for bar in bars],
-        ("", "n", "n"),
-    )
+    rows = [
+        (
+            str(row["group"]),
+            number(row["searches"]),
+            _said(row["threshold"]),
+            _ends(row["low"], row["high"]),
+            _said(row["gap"]),
+            _ends(row["gap_low"], row["gap_high"]),
+        )
+        for row in told["rows"]
+    ]
+    columns = ("Group", "Searches", "Threshold", spread(result["level"]), "Difference", "Its interval")
+    table = Table(columns, rows, ("", "n", "n", "n", "n", "n"))
     note = (
-        "From a model of what officers see and where they draw the line; see what it takes for granted below."
+        f"From a model of {number(told['districts'])} areas: what officers see, and where they draw the line. "
+        f"{' '.join(told['sentences'][len(found) :])}"
     )
-    return chart_with_table(chart, table, caption=title, note=note)
+    swept = Table(
+        ("Group", "Priors as wide", "Difference", spread(result["level"]), "r-hat", "Divergences"),
+        [
+            (
+                str(row["group"]),
+                f"{row['scale']:g} times",
+                _said(row["gap"]),
+                _ends(row["low"], row["high"]),
+                "" if row["rhat"] is None else f"{row['rhat']:.3f}",
+                number(row["divergences"]),
+            )
+            for row in told["sweep"]
+        ],
+        ("", "n", "n", "n", "n", "n"),
+    )
+    return [
+        chart_with_table(chart, table, caption=title, note=note),
+        swept.html("The same with narrower and wider priors"),
+    ]
 
 
 def _missing(result: Result) -> Markup | None:
@@ -391,7 +426,15 @@ def _missing(result: Result) -> Markup | None:
 def _read(result: Result) -> Markup:
     counts = result["records"]["counts"]
     rows = [("read", number(counts["rows"]))]
-    rows += [(said, number(counts[name])) for name, said in FIELDS.items() if counts.get(name)]
+    # Where no search has an outcome of that kind, the file has no column for it.
+    absent = {
+        name for name in FIELDS if name.startswith("searches_without") and counts[name] == counts["searches"]
+    }
+    rows += [
+        (said, number(counts[name]))
+        for name, said in FIELDS.items()
+        if counts.get(name) and name not in absent
+    ]
     head = f"Rows of the file ({result['records']['layout']}), each of which is in this table"
     return Table(("Rows", "Number"), rows, ("", "n")).html(head)
 

@@ -158,10 +158,15 @@ def audit_stops(
             workspace.new_run(VERB),
             result,
             subject=subject,
-            tables={**given.tables, "findings": found.frame},
+            tables=_tables(given, found),
             pages={f"{VERB}.html": page},
             details={"stops": len(given.records), "passes": found.passes},
         )
+
+
+def _tables(given: _Given, found: StopsAudit) -> dict[str, pd.DataFrame]:
+    tables = {**given.tables, "findings": found.frame}
+    return tables if found.inferred is None else {**tables, "thresholds": found.inferred.by_district}
 
 
 def stops_of_file(
