@@ -269,7 +269,7 @@ def test_no_presence_where_anyone_lives_has_no_ratio_and_says_so() -> None:
     )
     finding = audit.findings[0]
     assert (finding.value, finding.low, finding.high, finding.passes) == (None, None, None, None)
-    assert "Neither black nor white residents have presence in their cells: no ratio." in finding.sentence()
+    assert "Neither black nor white residents have presence in their cells: no ratio" in finding.sentence()
     assert row(audit, "plan", "black")["exposure"] == 0
     assert audit.findings[-1].limits[0] == "One of the two ratios is not defined."
     assert "nan" not in audit.findings[-1].sentence()

@@ -15,13 +15,13 @@ import pandas as pd
 from scipy import stats
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.claims import claim_of
 from peelian.audits.concentration import concentration
 from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.many import holm
 from peelian.audits.persistence import chosen_top, persistence
 from peelian.audits.table_words import (
-    claim_of,
     headline,
     limits_of,
     pooled_sentence,

@@ -12,35 +12,7 @@ from peelian.audits.base import ECOLOGICAL
 if TYPE_CHECKING:
     from peelian.audits.table import Tally
 
-__all__ = ["claim_of", "headline", "limits_of", "pooled_sentence", "rows_of", "tally_sentences"]
-
-MEANT = {
-    "residents": "each resident of the group",
-    "ambient": "each one present where the group lives (ambient)",
-    "reports": "each report where the group lives",
-}
-
-
-def claim_of(
-    what: str, groups: Sequence[str], reference: str, denominators: Sequence[str], *, level: float
-) -> dict[str, Any]:
-    """What is measured, against what, and with which warning."""
-    held = [MEANT["residents"], *(MEANT.get(name, name) for name in denominators)]
-    return {
-        "estimand": (
-            f"A group's exposure is the mean, over its residents, of the {what} in the unit where they live. A ratio "
-            f"holds it against that of {_words(reference)} residents."
-        ),
-        "denominators": f"Counted for {'; and for '.join(held)}.",
-        "warning": ECOLOGICAL,
-        "intervals": (
-            f"Intervals of {level * 100:g} %: compact blocks of units of several sizes were drawn anew, from single "
-            "units to a fifth of the map, and of the intervals from them the widest is told. It says how far the ratio "
-            "would move with other places like these."
-        ),
-        "groups": list(groups),
-        "reference": reference,
-    }
+__all__ = ["headline", "limits_of", "pooled_sentence", "rows_of", "tally_sentences"]
 
 
 def limits_of(*, margins: bool, ambient: bool) -> tuple[str, ...]:

@@ -48,6 +48,11 @@ MEASURES: dict[str, Measure] = {
     "gini": Measure(
         "plan", "Gini coefficient of the hours (or counts) over units, 0 even to 1 all in one", "most"
     ),
+    "place_overlap": Measure(
+        "plan",
+        "share of places that both plans chose, of those that either did, from one to the next",
+        "most",
+    ),
     "reporting_margin": Measure(
         "plan",
         "factor between both groups' reporting at which the interval of a ratio would hold 1",

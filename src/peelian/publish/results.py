@@ -22,6 +22,7 @@ from peelian.publish.maps import expected_map
 from peelian.publish.notices import limit_words
 from peelian.publish.origin import origin_words
 from peelian.publish.pages import render
+from peelian.publish.plan_spread import claim_parts, spread_parts, unheard_words
 from peelian.publish.scores import scores_tables
 from peelian.publish.trials import trial_figures, trial_notes, verdict_words
 from peelian.publish.words import day, interval, listing, number, percent, period, plural, spread
@@ -316,8 +317,23 @@ def audit_page(audit: Result, *, demonstration: bool = False) -> str:
         headline=headline,
         lines=[burden.why_not]
         if burden.why_not
-        else [*limit_words(audit), *burden.sentences, *check_lines(audit.get("checks"))],
-        parts=[*burden.figures, burden.table, *check_parts(audit.get("checks"))]
+        else [
+            *limit_words(audit),
+            *burden.sentences,
+            *(audit.get("wide") or {}).get("sentences", []),
+            *unheard_words(audit),
+            *(audit.get("spread") or {}).get("sentences", [])[:1],
+            *check_lines(audit.get("checks")),
+        ],
+        notes=[str(note) for note in audit.get("notes") or ()],
+        about="this audit",
+        parts=[
+            *claim_parts(audit.get("claims")),
+            *burden.figures,
+            burden.table,
+            *spread_parts(audit.get("spread")),
+            *check_parts(audit.get("checks")),
+        ]
         if not burden.why_not
         else [],
         limits=[*burden.limits, *([f"{resampled} ({'; '.join(settings)})."] if resampled else [])],

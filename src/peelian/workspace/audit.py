@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from peelian.audits import ExposureAudit, equal_hours, exposure_audit, hours_by_population
+from peelian.audits.claims import claim_of_plan
 from peelian.errors import UsageError
 from peelian.response import Plan
 from peelian.workspace.audit_checks import checks
 from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
+from peelian.workspace.plan_spread import spread_of, wide_of
 from peelian.workspace.residents import residents_by_cell
 from peelian.workspace.thresholds import Held, thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
@@ -35,7 +37,15 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         made = rebuild_plan(workspace, source["id"])
         found = audit_plan(workspace, made, held=held)
         checked = checks(workspace, made, run=source["id"], exposure=found, held=held)
-        result = {"plan": source["id"], **found, "checks": checked, "origin": workspace.origin()}
+        measured = bool(found["measured"])
+        result = {
+            "plan": source["id"],
+            **found,
+            "wide": wide_of(workspace, made, run=source["id"]) if measured else {},
+            "spread": spread_of(workspace, made, run=source["id"], held=held) if measured else {},
+            "checks": checked,
+            "origin": workspace.origin(),
+        }
         return workspace.commit(
             workspace.new_run("audit"),
             result,
@@ -87,4 +97,9 @@ def audit_plan(
         threshold=held.thresholds.get("exposure_ratio"),
         margins=margins,
     )
-    return {"measured": True, **found.to_dict(), "notes": held.notes}
+    return {
+        "measured": True,
+        **found.to_dict(),
+        "claims": claim_of_plan(groups, reference),
+        "notes": held.notes,
+    }

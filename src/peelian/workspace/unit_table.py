@@ -6,6 +6,7 @@ Only the columns that were named are kept, and where the units lie. A column tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,16 +15,27 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 
+from peelian.audits.margins import Margins
 from peelian.audits.positions import POINTS, SHAPES
 from peelian.audits.units import Units, read_units
 from peelian.errors import DataError, UsageError
 from peelian.places.residents import refuse_unknown
 from peelian.places.shapes import read_shapes
 from peelian.records.sources.mapping import person_word
+from peelian.response import Plan
 from peelian.workspace.residents import residents_by_cell
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["Beside", "kept_beside", "kept_table", "latest_plan", "plans_of", "read_table", "stated_crs"]
+__all__ = [
+    "Beside",
+    "kept_beside",
+    "kept_table",
+    "latest_plan",
+    "plans_of",
+    "read_table",
+    "stated_crs",
+    "units_of_plan",
+]
 
 CRS = "_crs"
 """Column in which a kept table says in which CRS its places are."""
@@ -141,23 +153,39 @@ def latest_plan(folder: Path) -> Beside:
     workspace = Workspace(folder)
     workspace.require("audit", {"kind": "plan"})
     source = workspace.latest("plan")
-    plan = rebuild_plan(workspace, source["id"])
+    return units_of_plan(workspace, rebuild_plan(workspace, source["id"]), run=source["id"])
+
+
+def units_of_plan(workspace: Workspace, plan: Plan, *, run: str) -> Beside:
+    """A plan's cells as units, with the margins of error of their residents where there are some.
+
+    Raises
+    ------
+    DataError
+        There are no areas with residents of two groups.
+    """
+    name = f"{workspace.config.agency.name}, {run}"
     groups = list(workspace.config.place.population)
     if workspace.areas is None or len(groups) < 2:
-        msg = f"{folder} was given beside the table, but has no areas with residents of two groups"
+        msg = f"{workspace.folder} was given beside a table, but has no areas with residents of two groups"
         raise DataError(
             msg, hint="peelian init NEW_FOLDER --areas FILE --population GROUP=COLUMN,GROUP=COLUMN"
         )
-    population, _ = residents_by_cell(workspace, plan.grid)
+    population, margins = residents_by_cell(workspace, plan.grid)
     x, y = plan.grid.centres()
     cells = pd.DataFrame({"unit": plan.grid.ids, "hours": plan.hours, "x": x, "y": y})
     for group in groups:
         cells[group] = population[group].to_numpy()
     # Cells in which nobody lives and nothing is planned say nothing.
-    cells = cells[(cells["hours"] > 0) | (cells[groups].sum(axis=1) > 0)]
-    name = f"{workspace.config.agency.name}, {source['id']}"
-    units = read_units(cells, unit="unit", count="hours", groups=groups, crs=plan.grid.crs)
-    return _named(units, name), workspace.config.audit.reference or groups[0]
+    held = ((cells["hours"] > 0) | (cells[groups].sum(axis=1) > 0)).to_numpy()
+    units = _named(
+        read_units(cells[held], unit="unit", count="hours", groups=groups, crs=plan.grid.crs), name
+    )
+    if margins is not None and margins.shares is not None:
+        units = replace(
+            units, margins={name: Margins(margins.variance, margins.shares[:, np.flatnonzero(held)])}
+        )
+    return units, workspace.config.audit.reference or groups[0]
 
 
 def _named(units: Units, name: str) -> Units:
