@@ -63,7 +63,7 @@ def test_a_series_and_a_gap_reach_the_headline() -> None:
     stamps = START.astype("datetime64[m]") + (7 * np.arange(5, 60)) * 1440 + 557
     frame = more(frame, stamps, x=float(frame["x"].iat[0]), y=float(frame["y"].iat[0]))
     found = data_audit(records_of(frame), poison=False)
-    assert "place too regular" in found.sentences()[0]
+    assert "too regular" in found.sentences()[0]
 
 
 def test_an_unknown_group_is_refused() -> None:
