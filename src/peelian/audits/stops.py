@@ -104,7 +104,7 @@ class StopsAudit(Audit):
     @property
     def notes(self) -> tuple[str, ...]:
         """What whoever reads it should know of the data, and of tests that could not be made."""
-        compared = set(self.against.frame["group"])
+        compared = {self.reference, *groups_to_compare(self.records, self.reference)[1]}
         few = ", ".join(f"{name} {n}" for name, n in self.records.groups.items() if name not in compared)
         own = [f"Too few stops to compare: {few}."] if few else []
         lost = self.records.counts.get("searches_without_hit", 0)
@@ -130,7 +130,7 @@ class StopsAudit(Audit):
         tested = [one for one in self.found if one.details.get("p_corrected") is not None]
         alone = [one for one in tested if not _holds_none(one)]
         stand = [one for one in tested if one.details["p_corrected"] <= 1 - self.level]
-        *names, last = [name for name in self.against.frame["group"].unique() if name != self.reference]
+        *names, last = groups_to_compare(self.records, self.reference)[1]
         groups = f"{', '.join(names)} and {last}" if names else last
         head = f"{len(self.records):,} stops, of {groups} compared with {self.reference}"
         if not alone:
