@@ -214,6 +214,10 @@ def manipulation(watched: Watched) -> Part:
             ),
             f"Of what stands out by chance alone, {100 * watched.rate:g} % of each list is to be expected.",
             "Changes that go on for longer than half a year are no stretch; a slow drift of a place is what places do.",
+            (
+                "A place that always scatters more than the others do stands out too easily: the spread is "
+                "that of all others."
+            ),
             "Of each cell and area the clearest stretch is told; a second one in the same place stands behind it.",
             "Records that were always made up, or never made, leave no mark in time.",
         ),

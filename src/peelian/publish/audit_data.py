@@ -519,10 +519,10 @@ def _bounds(tables: Tables) -> Markup | None:
         return None
     columns = (
         "Groups",
-        "Ratio as located",
-        "Wherever the others belong",
-        "All where the second group lives",
-        "All where the first lives",
+        "As located",
+        "At least and at most",
+        "If as the second lives",
+        "If as the first",
     )
     caption = "Reports per resident where groups live, and what the rows without a place could make of it"
     return Table(columns, rows, ("", "n", "n", "n", "n")).html(caption)
@@ -599,15 +599,15 @@ def _delay(part: Result, tables: Tables, grid: Grid | None, areas: Areas | None)
     table = tables["delay_distribution"]
     unit = str(part["numbers"]["unit"])
     rows = table.head(MOST).to_dict("records")
-    title = f"Share of records that are reported within so many {unit}"
+    title = f"Share of records still to be reported after so many {unit}"
     drawing = column_chart(
-        [(number(r[unit]), float(r["within"])) for r in rows],
+        [(number(r[unit]), 100 * (1 - float(r["within"]))) for r in rows],
         title=title,
         desc=str(part["sentences"][0]),
-        unit="share",
+        unit="% of records",
         foot=unit,
-        reference=0.9,
-        reference_label="nine in ten",
+        reference=10.0,
+        reference_label="one in ten",
     )
     held = Table(
         (unit.capitalize(), "Reported within", "As recorded"),
