@@ -617,9 +617,7 @@ def _delay(part: Result, tables: Tables, grid: Grid | None, areas: Areas | None)
         ],
         ("n", "n", "n"),
     )
-    note = (
-        "As recorded leaves out what is not in yet, and so looks quicker than it is or, at the end, slower."
-    )
+    note = "What is not yet reported at the end of the data is allowed for; as recorded, it is not."
     return [
         chart_with_table(drawing, held, caption=title, note=note),
         _ends(tables, "delay_areas", "Areas with the largest share of late records"),
