@@ -93,7 +93,10 @@ def stop_counts(table: pd.DataFrame, *, reference: str) -> StopCounts:
         raise UsageError(msg)
     named, notes = _named(table)
     _check_counts(named)
-    if (named["stops"].sum() > 0) and bool((named["stops"] == named["searches"]).all()):
+    if not named["stops"].sum() > 0:
+        msg = "a table without stops was given; expected stops of two groups in several districts"
+        raise NotEnoughDataError(msg)
+    if bool((named["stops"] == named["searches"]).all()):
         msg = (
             "every stop in these counts is a search; expected stops without one too: a threshold is told by who is "
             "searched and who is not"

@@ -121,7 +121,7 @@ def sample(
     def run(task: tuple[float, int]) -> dict[str, Any]:
         scale, number = task
         with _precise(jax):
-            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), scales.index(scale)), number)
+            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), round(1000 * scale)), number)
             return {name: np.asarray(drawn) for name, drawn in compiled(key, scale, data).items()}
 
     with _precise(jax):
