@@ -22,8 +22,8 @@ def limits_of(*, margins: bool, ambient: bool) -> tuple[str, ...]:
         "A count is what the table says it is. Whether anybody was sent there, and what was done, is not in it.",
         (
             "On simulated maps of 13 to 279 units 95 % intervals held the true ratio 95 times in 100 where neighbours "
-            "have nothing in common, 92 times where they are alike up to a third of the map's width, and 83 times where "
-            "up to two thirds: intervals of strongly divided areas are too narrow."
+            "have nothing in common, 92 times where they are alike up to a third of the map's width, and 83 times "
+            "where up to two thirds: intervals of strongly divided areas are too narrow."
         ),
         "Residents are taken to bear what is in their own unit; those next door and those passing through are not.",
     ]
