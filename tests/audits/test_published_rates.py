@@ -98,9 +98,10 @@ def test_a_rate_that_is_printed_as_nothing_has_no_ratio() -> None:
 @pytest.mark.parametrize(
     ("table", "settings", "error", "why"),
     [
-        ({"name": ["x"], "a": [0.1]}, {}, UsageError, "has the rates a"),
-        ({"name": ["x"], "a": [0.1], "b": [0.2]}, {"groups": ["a", "c"]}, UsageError, "a, c"),
-        ({"name": ["x"], "a": [0.1], "b": [0.2]}, {"rows": ["z"]}, UsageError, "no such row"),
+        ({"name": ["x"], "a": [0.1]}, {}, UsageError, "1 columns of rates"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2]}, {"groups": ["a", "c"]}, UsageError, "1 are not among"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2]}, {"groups": ["a", "a"]}, UsageError, "there twice"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2]}, {"rows": ["z"]}, UsageError, "1 of the rows"),
         ({"name": ["x"], "a": [0.1], "b": [12.0]}, {}, DataError, "no shares"),
         ({"name": ["x"], "a": [0.1], "b": [np.nan]}, {}, DataError, "missing"),
         ({"name": ["x", "x"], "a": [0.1, 0.1], "b": [0.2, 0.2]}, {}, DataError, "same name"),
@@ -112,6 +113,46 @@ def test_what_is_no_table_of_rates_is_refused(
 ) -> None:
     with pytest.raises(error, match=why):
         published_audit(pd.DataFrame(table), **settings)
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ({"name": ["Zebediah", "Ada"], "a": [0.1, 0.2], "b": [0.1, 0.2]}, "may be a name"),
+        ({"name": ["Zebediah Quill 7"], "a": [0.1], "b": [0.2]}, "may be a name"),
+        ({"name": ["/crops/Zebediah7.jpg"], "a": [0.1], "b": [0.2]}, "an image"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2], "photo": ["Zebediah"]}, "'photo'"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2], "embedding_7": [0.3]}, "a face template"),
+        ({"name": ["x"], "a": [0.1], "b": [0.2], "full_name": ["Zebediah"]}, "who somebody is"),
+        ({"name": ["x"], "Zebediah@example.org": [0.1], "b": [0.2]}, "an account"),
+        ({"name": ["x"], **{f"d{i}": [0.1] for i in range(128)}}, "128 columns of rates"),
+    ],
+)
+def test_a_table_of_rates_is_no_way_in_for_somebody(
+    table: dict[str, list[object]], why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "Zebediah.parquet"
+    pd.DataFrame(table).to_parquet(path)
+    for read in (lambda: read_published_rates(path), lambda: published_audit(pd.DataFrame(table))):
+        with pytest.raises((DataError, UsageError), match=why) as no:
+            read()
+        assert "zebediah" not in f"{no.value.message} {no.value.hint}".lower()
+
+
+def test_only_what_is_compared_is_taken(tmp_path: Path) -> None:
+    table = pd.DataFrame({"algorithm": ["x\u2212lab-0"], "a": [0.1], "b": [0.2], "calls": [41791234567]})
+    table.attrs = {"who": "Zebediah"}
+    table.to_parquet(tmp_path / "rates.parquet")
+    made = read_published_rates(tmp_path / "rates.parquet", groups=["a", "b"])
+    assert (list(made), made.attrs) == (["name", "a", "b"], {})
+    with pytest.raises(DataError, match="no shares"):
+        published_audit(read_published_rates(tmp_path / "rates.parquet"))
+
+
+def test_groups_that_share_the_highest_rate_are_not_called_the_highest() -> None:
+    audit = published_audit(pd.DataFrame({"name": ["x1", "x2"], "a": [0.2, 0.3], "b": [0.2, 0.1]}))
+    assert (audit.summary["highest"], audit.summary["tied"]) == ({"a": 1, "b": 0}, 1)
+    assert "in 1 several have it" in audit.sentences()[1]
 
 
 def test_no_such_file(tmp_path: Path) -> None:

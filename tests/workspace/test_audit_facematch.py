@@ -101,7 +101,9 @@ def test_a_log_with_names_leaves_nothing_behind(city: Path, tmp_path: Path) -> N
 def test_published_rates_are_kept_and_made_again(city: Path, tmp_path: Path) -> None:
     path = tmp_path / "rates.csv"
     path.write_text(RATES)
+    path = path.rename(tmp_path / "Zebediah.csv")
     done = audit_facematch(Workspace(city), rates=path, rows=["acisw-003"])
+    assert not any(b"Zebediah" in p.read_bytes() for p in city.rglob("*") if p.is_file())
     assert done.result["summary"]["algorithms"] == 2
     assert done.result["findings"][1]["value"] == pytest.approx(8.8)
     assert replay(Workspace(city, role="overseer"), done.run).result["same"]
@@ -194,7 +196,7 @@ def test_the_command_needs_no_workspace(
     (tmp_path / "bad.csv").write_text("deployment,truth,photo\nD1,false,crops/1.jpg\n")
     code, _, err = run(capsys, "audit", "facematch", "--alerts", "bad.csv")
     assert code == 4
-    assert "column 3 of bad.csv is refused" in err
+    assert "column 3 of the file of alerts is refused" in err
     assert "crops" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.csv", "page.html", "rates.csv"]
 

@@ -134,14 +134,10 @@ def _of(log: MatchLog, numbers: list[int]) -> MatchLog:
 def under_threshold(log: MatchLog) -> tuple[int, int]:
     """Alerts with a score under the threshold in force, and alerts of which both are known."""
     alerts = without_probes(log.alerts)
-    if "score" not in alerts:
+    if "under_threshold" not in alerts:
         return 0, 0
-    bound = alerts["threshold"] if "threshold" in alerts else pd.Series(np.nan, index=alerts.index)
-    if log.deployments is not None and "threshold" in log.deployments:
-        lowest = log.deployments.groupby("deployment")["threshold"].min()
-        bound = bound.fillna(alerts["deployment"].map(lowest).astype("float64"))
-    known = bound.notna() & alerts["score"].notna()
-    return int((alerts["score"] < bound)[known].sum()), int(known.sum())
+    under = alerts["under_threshold"]
+    return int((under == "yes").sum()), int((under != "unknown").sum())
 
 
 # --- the watch list ------------------------------------------------------------------------------------------

@@ -23,11 +23,15 @@ __all__ = [
     "ALERTS",
     "ATTRIBUTES",
     "DEPLOYMENTS",
+    "FIRST_YEAR",
+    "LARGEST",
+    "MOST_GROUPS",
     "PROBES",
     "WATCH_LIST",
     "Field",
     "check_header",
     "check_values",
+    "shows_template_or_image",
 ]
 
 Kind = Literal["day", "code", "token", "group", "number", "count", "choice", "label"]
@@ -46,6 +50,12 @@ MOST_GROUPS = 40
 FEW_GROUPS = 8
 """So many may each occur once; of more, half of the rows at least must hold one that recurs."""
 
+LARGEST = 100_000.0
+"""Thresholds and scores are under it: what has more digits may be a telephone number, a date or somebody's number."""
+
+FIRST_YEAR = 2000
+"""Days before it are of no matching in the street, but may be days of birth."""
+
 YES_NO = ("yes", "no")
 
 
@@ -58,8 +68,8 @@ class Field:
     name : str
     kind : str
         ``day``; ``code``, an opaque id of a deployment or reviewer; ``token``, an opaque id that says which rows
-        belong together; ``group``, a category; ``number``; ``count``; ``choice``, one of `choices`; ``label``, what a
-        row of published rates is of.
+        belong together; ``group``, a category; ``number``; ``count``; ``choice``, one of `choices`; ``label``, the code
+        of what a row of published rates is of.
     meaning : str
     needed : bool
     choices : tuple of str
@@ -95,7 +105,14 @@ ALERTS = (
     ),
     *_attributes("the subject of the alert"),
     Field("threshold", "number", "threshold in force"),
-    Field("score", "number", "similarity, higher is more alike"),
+    Field(
+        "score",
+        "number",
+        "similarity, higher is more alike; all that is kept is whether it was under the threshold",
+    ),
+    Field(
+        "under_threshold", "choice", "in place of score: whether it was under the threshold", False, _KNOWN
+    ),
     Field("list_category", "group", "category of the watch list that the alert pointed at"),
     Field("reviewer", "code", "code of who looked at the alert; replaced by a number"),
     Field("decision", "choice", "what the reviewer decided; empty: nobody looked", False, _CHECKED),
@@ -179,19 +196,25 @@ def _hint(fields: Sequence[Field]) -> str:
 
 
 def _unknown(column: str, name: str, place: int, known: set[str], file: str) -> str:
-    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.strip()).lower()))
     where = f"column {place} of {file}"
-    for listed, what in ((_IMAGE, "an image"), (_TEMPLATE, "a face template")):
-        if words & listed:
-            return (
-                f"{where} is refused: its name says {min(words & listed)!r}, so it may hold {what}; {_RULE}"
-            )
-    word = person_word(column)
-    if word is not None:
-        return f"{where} is refused: its name says {word!r}, so it may tell who somebody is; {_RULE}"
+    shows = shows_template_or_image(column)
+    if shows is not None:
+        return f"{where} is refused: its name says {shows[0]!r}, so it may hold {shows[1]}; {_RULE}"
+    # Which word it was is not said: of what stands there, "Victoria" may be what is taken for "victim".
+    if person_word(column) is not None:
+        return f"{where} is refused: its name says that it may tell who somebody is; {_RULE}"
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
     meant = f" (is it {near[0]}?)" if near else ""
     return f"{where} is no field of such a log{meant}: only listed fields are read, and a file with others is refused"
+
+
+def shows_template_or_image(column: str) -> tuple[str, str] | None:
+    """The word of a column's name, from a list of ours, that says so, and what it says; None where none does."""
+    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.strip()).lower()))
+    for listed, what in ((_IMAGE, "an image"), (_TEMPLATE, "a face template")):
+        if words & listed:
+            return min(words & listed), what
+    return None
 
 
 _RULE = "no image, no template and nobody's identity is ever read"
@@ -227,11 +250,18 @@ _DATE = re.compile(
 _PLATE = re.compile(r"\d{3,}|\d{2,}[ -]?[A-Za-z]{2,}|[A-Za-z]{2,}\d{2,}")
 _BAND = re.compile(
     r"(?:under|over|<=?|>=?|up to|below|from)?\s*\d{1,3}\s*(?:\+|-\s*\d{1,3}|to\s*\d{1,3}|and (?:over|older|under))?"
-    r"|[a-z][a-z -]*",
+    r"|infant|child(?:ren)?|juvenile|minor|youth|teen(?:ager)?|young|(?:young |older )?adult|middle[- ]aged?|older|old"
+    r"|senior|elderly|(?:not )?known|unknown",
+    re.IGNORECASE,
+)
+_SEX = re.compile(
+    r"[0129fmwdxu]|(?:fe)?males?|(?:wo)?m[ae]n|girls?|boys?|non[- ]?binary|intersex|diverse|other"
+    r"|trans(?:gender)?(?: (?:(?:fe)?male|(?:wo)?man))?|unknown|not (?:known|stated|recorded)|unspecified",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(rf"\d{{1,7}}|{_HEX}")
 _CODE = re.compile(rf"[A-Za-z]{{1,2}}|(?=.*\d)[A-Za-z0-9][A-Za-z0-9_.:-]{{0,{LONGEST - 1}}}|{_HEX}")
+_LABEL = re.compile(rf"{_CODE.pattern}|(?=.*\d)[^\W_][\w.:\u2010-\u2015\u2212-]{{0,{LONGEST - 1}}}")
 
 
 def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> None:
@@ -265,8 +295,8 @@ def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> No
         _refuse(~values.str.fullmatch(_TOKEN), field, "what is no opaque token", file, _OPAQUE)
         if _mostly_dates(values):
             _refuse(pd.Series(True, index=values.index), field, "what reads as dates of birth", file, _OPAQUE)
-    elif field.kind == "code":
-        named = ~values.str.fullmatch(_CODE)
+    elif field.kind in ("code", "label"):
+        named = ~values.str.fullmatch(_CODE if field.kind == "code" else _LABEL)
         _refuse(
             named, field, "what may be a name and is no code (a code has a digit and no blank)", file, _CODED
         )
@@ -284,6 +314,8 @@ def _check_group(values: pd.Series, field: Field, rows: int, file: str) -> None:
         exact = values.str.fullmatch(r"\s*\d{1,3}(?:\.\d+)?\s*")
         _refuse(exact, field, "exact ages", file, "give bands, such as 18-24 and 65+")
         _refuse(~values.str.fullmatch(_BAND), field, "what is no band of age", file, "18-24, under 18, 65+")
+    elif field.name == "sex":
+        _refuse(~values.str.fullmatch(_SEX), field, "what is no sex", file, "female, male, other; or F, M, X")
     else:
         _refuse(
             values.str.contains(_PLATE), field, "what may be a plate, a number or a code of somebody", file

@@ -1,13 +1,14 @@
 """Reading the log of an agency's face matching: listed fields only, tokens and codes replaced by numbers.
 
 `peelian.audits.match_fields` says which fields there are and what is refused. A file is refused as a whole: nothing of
-a file with an image, a template or a name in it is kept, and no part of it is quoted.
+a file with an image, a template or a name in it is kept, and no part of it is quoted, not even what it is called.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from peelian.audits.match_fields import (
     ALERTS,
     ATTRIBUTES,
     DEPLOYMENTS,
+    FIRST_YEAR,
+    LARGEST,
     PROBES,
     WATCH_LIST,
     Field,
@@ -29,12 +32,15 @@ from peelian.audits.match_fields import (
 )
 from peelian.errors import DataError, UsageError
 
-__all__ = ["MatchLog", "match_log", "read_match_log"]
+__all__ = ["MatchLog", "match_log", "read_bytes", "read_match_log"]
 
 MOST_ROWS = 5_000_000
 
 _TABLES = {"deployments": DEPLOYMENTS, "alerts": ALERTS, "probes": PROBES, "watch_list": WATCH_LIST}
 """In this order deployments are numbered."""
+
+_FILES = {name: f"the file of {name.replace('_', ' ')}" for name in _TABLES}
+"""What messages call a file: its own name may be somebody's, as those of photographs are."""
 
 _NO_TABLE = (
     *(
@@ -62,7 +68,7 @@ class MatchLog:
     alerts : pandas.DataFrame
         One row an alert, with the fields of `match_fields.ALERTS` that were given. ``deployment``, ``token``,
         ``reviewer`` and ``second_reviewer`` are numbers from 1 in the order in which they first came; a token that is
-        missing is NA.
+        missing is NA. In place of ``score`` there is ``under_threshold``, which is all that is asked of it.
     deployments : pandas.DataFrame, optional
         One row a deployment and combination of groups: ``seen``... None: faces seen were not given.
     probes, watch_list : pandas.DataFrame, optional
@@ -112,9 +118,8 @@ def read_match_log(
         There is no such file.
     """
     paths = {"deployments": deployments, "alerts": alerts, "probes": probes, "watch_list": watch_list}
-    given = {name: _read(Path(path), _TABLES[name]) for name, path in paths.items() if path is not None}
-    names = {name: Path(path).name for name, path in paths.items() if path is not None}
-    return _build(given, names)
+    given = {name: _read(Path(path), name) for name, path in paths.items() if path is not None}
+    return _build(given)
 
 
 def match_log(
@@ -127,42 +132,68 @@ def match_log(
     """The same from tables in memory, by the same rules as `read_match_log`."""
     given = {"deployments": deployments, "alerts": alerts, "probes": probes, "watch_list": watch_list}
     held = {name: table for name, table in given.items() if table is not None}
-    texts = {name: _as_text(table, _TABLES[name], name) for name, table in held.items()}
-    return _build(texts, {name: name for name in held})
+    return _build({name: _as_text(table, _TABLES[name], _FILES[name]) for name, table in held.items()})
 
 
-def _build(given: dict[str, pd.DataFrame], names: dict[str, str]) -> MatchLog:
+def _build(given: dict[str, pd.DataFrame]) -> MatchLog:
     made = {
-        name: _typed(given[name], fields, names[name]) for name, fields in _TABLES.items() if name in given
+        name: _typed(given[name], fields, _FILES[name]) for name, fields in _TABLES.items() if name in given
     }
     _number_together(list(made.values()), ("deployment",))
-    if "alerts" in made:
-        _number_together([made["alerts"]], ("token",))
-        _number_together([made["alerts"]], ("reviewer", "second_reviewer"))
+    _number_together([made["alerts"]], ("token",))
+    _number_together([made["alerts"]], ("reviewer", "second_reviewer"))
     if "probes" in made:
         _number_together([made["probes"]], ("token",))
-    _check_together(made, names)
+    _check_together(made)
+    if "score" in made["alerts"]:
+        made["alerts"] = _without_scores(made["alerts"], made.get("deployments"))
     return MatchLog(**made)
+
+
+def _without_scores(alerts: pd.DataFrame, seen: pd.DataFrame | None) -> pd.DataFrame:
+    """Whether each score was under the threshold in force, in place of the scores."""
+    if "under_threshold" in alerts:
+        msg = f"{_FILES['alerts']} has both score and under_threshold; expected one of them"
+        raise DataError(msg, hint="leave one of them out")
+    bound = alerts["threshold"] if "threshold" in alerts else pd.Series(np.nan, index=alerts.index)
+    if seen is not None and "threshold" in seen:
+        lowest = seen.groupby("deployment")["threshold"].min()
+        bound = bound.fillna(alerts["deployment"].map(lowest).astype("float64"))
+    known = bound.notna() & alerts["score"].notna()
+    under = np.where(known, np.where(alerts["score"] < bound, "yes", "no"), "unknown")
+    told = alerts.rename(columns={"score": "under_threshold"})
+    told["under_threshold"] = _choice(pd.Series(under, dtype=object), _UNDER, _FILES["alerts"])
+    return told
+
+
+_UNDER = next(one for one in ALERTS if one.name == "under_threshold")
 
 
 # --- files ---------------------------------------------------------------------------------------------------
 
 
-def _read(path: Path, fields: Sequence[Field]) -> pd.DataFrame:
+def _read(path: Path, table: str) -> pd.DataFrame:
     """A file as text, its header and its kinds of columns checked before any value is looked at."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        msg = f"{path} was given, but there is no such file"
-        raise UsageError(msg, hint="a CSV or Parquet file") from None
-    except IsADirectoryError:
-        msg = f"{path} was given, which is a folder; expected a file"
-        raise UsageError(msg, hint="a CSV or Parquet file") from None
+    fields, name = _TABLES[table], _FILES[table]
+    data = read_bytes(path, name)
     if data.startswith(_NO_TABLE) or (b"\x00" in data[:4096] and not data.startswith(b"PAR1")):
-        msg = f"{path.name} is refused: it is an image, an archive or other binary file and no table"
+        msg = f"{name} is refused: it is an image, an archive or other binary file and no table"
         raise DataError(msg, hint="a CSV file with a line of column names, or Parquet")
-    table = _parquet(data, fields, path.name) if data.startswith(b"PAR1") else _csv(data, path.name)
-    return _as_text(table, fields, path.name)
+    held = _parquet(data, fields, name) if data.startswith(b"PAR1") else _csv(data, name)
+    return _as_text(held, fields, name)
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """What is in a file; neither its path nor what it is called is in an error."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        msg = f"{name} was asked for, but there is no such file at the path that was given"
+    except IsADirectoryError:
+        msg = f"{name} was asked for, and the path that was given is a folder; expected a file"
+    except OSError:
+        msg = f"{name} can't be opened; expected one that may be read"
+    raise UsageError(msg, hint="the path of a CSV or Parquet file")
 
 
 def _parquet(data: bytes, fields: Sequence[Field], name: str) -> pd.DataFrame:
@@ -174,12 +205,25 @@ def _parquet(data: bytes, fields: Sequence[Field], name: str) -> pd.DataFrame:
         schema = pq.read_schema(io.BytesIO(data))
         check_header(schema.names, fields, file=name)
         for place, kind in enumerate(schema.types, start=1):
-            if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            if pa.types.is_dictionary(kind):
+                kind = kind.value_type
+            if not _is_text_or_number(kind):
                 raise DataError(_no_plain(place, name), hint="expected plain text and numbers")
         return pd.read_parquet(io.BytesIO(data))
     except (pa.ArrowException, ValueError, OSError):
         msg = f"{name} can't be read as Parquet"
         raise DataError(msg, hint="write it again, or give CSV") from None
+
+
+def _is_text_or_number(kind: Any) -> bool:
+    """Whether a type of Arrow is text, a number, a truth value or a time; bytes, lists and tensors are not."""
+    from pyarrow import types
+
+    plain = (
+        *(types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean),
+        *(types.is_date, types.is_timestamp, types.is_null, types.is_string_view),
+    )
+    return any(is_one(kind) for is_one in plain)
 
 
 def _no_plain(place: int, name: str) -> str:
@@ -216,6 +260,8 @@ def _as_text(table: pd.DataFrame, fields: Sequence[Field], name: str) -> pd.Data
     columns: dict[str, pd.Series] = {}
     for position, field_name in enumerate(found):
         column = table.iloc[:, position]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(object)
         if column.dtype == object and not column.map(_is_plain).all():
             raise DataError(_no_plain(position + 1, name), hint="expected plain text and numbers")
         columns[field_name] = _text(column)
@@ -231,8 +277,10 @@ _PLAIN = (str, bool, np.bool_, int, float, np.integer, np.floating, np.datetime6
 
 
 def _text(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(column.dtype) and bool((column.dropna() % 1 == 0).all()):
-        column = column.astype("Int64")
+    if pd.api.types.is_float_dtype(column.dtype):
+        held = column.dropna()
+        if bool(((held % 1 == 0) & (held.abs() < 2.0**53)).all()):
+            column = column.astype("Int64")
     said = ["" if pd.isna(v) else str(v).strip() for v in column.tolist()]
     return pd.Series(said, dtype=object)
 
@@ -289,23 +337,33 @@ def _choice(values: pd.Series, one: Field, name: str) -> pd.Series:
     return said
 
 
+_TIME = re.compile(r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|UTC|[-+]\d{2}:?\d{2})?)?")
+
+
 def _day(values: pd.Series, one: Field, name: str) -> pd.Series:
     day = values.str.slice(0, 10)
     parsed = pd.to_datetime(day.where(day != ""), format="%Y-%m-%d", errors="coerce")
-    wrong = int((parsed.isna() & (day != "")).sum())
+    more = ~values.str.slice(10).str.fullmatch(_TIME)
+    wrong = int(((parsed.isna() & (day != "")) | more).sum())
     if wrong:
-        msg = f"the column {one.name} of {name} has {wrong} rows that begin with no day; expected YYYY-MM-DD"
+        msg = f"the column {one.name} of {name} has {wrong} rows that are no day; expected YYYY-MM-DD"
         raise DataError(msg, hint="write days as 2024-03-01")
+    early = int((parsed.dt.year < FIRST_YEAR).sum())
+    if early:
+        msg = f"the column {one.name} of {name} is refused: {early} days are before {FIRST_YEAR}, perhaps of birth"
+        raise DataError(msg, hint=f"{one.name}: {one.meaning}")
     return day
 
 
 def _numbers(values: pd.Series, one: Field, name: str) -> pd.Series:
     numbers = pd.to_numeric(values.where(values != ""), errors="coerce")
     wrong = (numbers.isna() & (values != "")) | np.isinf(numbers.fillna(0.0))
+    if one.kind == "number":
+        wrong |= numbers.abs() >= LARGEST
     if one.kind == "count":
         wrong |= (numbers < 0) | (numbers % 1 > 0) | (numbers.isna() & one.needed)
     if wrong.any():
-        expected = "whole numbers of at least 0" if one.kind == "count" else "numbers"
+        expected = "whole numbers of at least 0" if one.kind == "count" else f"numbers under {LARGEST:,.0f}"
         msg = f"the column {one.name} of {name} has {int(wrong.sum())} rows that are off; expected {expected}"
         raise DataError(msg, hint=f"{one.name}: {one.meaning}")
     return numbers.astype("float64")
@@ -326,29 +384,31 @@ def _number_together(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> 
         at += len(table)
 
 
-def _check_together(made: dict[str, pd.DataFrame], names: dict[str, str]) -> None:
+def _check_together(made: dict[str, pd.DataFrame]) -> None:
     """Tables that contradict each other are refused, and not mended."""
     probes, seen = made.get("probes"), made.get("deployments")
     if probes is not None and "acquired" in probes:
         both = int(((probes["acquired"] == "no") & (probes["found"] == "yes")).sum())
         if both:
-            msg = f"{names['probes']} has {both} passages that were found and of which no template could be made"
+            msg = f"{_FILES['probes']} has {both} passages that were found and of which no template could be made"
             raise DataError(msg, hint="what was not acquired can't have been found")
     if seen is None:
         return
     keys = ["deployment", *[name for name in ATTRIBUTES if name in seen]]
     if seen.duplicated(keys).any():
         n = int(seen.duplicated(keys).sum())
-        msg = f"{names['deployments']} has {n} rows for a deployment and group that it already has a row for"
+        msg = f"{_FILES['deployments']} has {n} rows for a deployment and group that it already has a row for"
         raise DataError(msg, hint="one row for each deployment and combination of group, sex and age_band")
     if "not_acquired" in seen and (seen["not_acquired"] > seen["seen"]).any():
-        msg = f"{names['deployments']} has rows with more faces not acquired than seen"
+        msg = f"{_FILES['deployments']} has rows with more faces not acquired than seen"
         raise DataError(msg, hint="not_acquired is a part of seen")
     known = set(seen["deployment"])
     for name, table in made.items():
         absent = int((~table["deployment"].isin(known)).sum())
         if absent:
-            msg = f"{names[name]} has {absent} rows of deployments that {names['deployments']} has no row of"
+            msg = (
+                f"{_FILES[name]} has {absent} rows of deployments that {_FILES['deployments']} has no row of"
+            )
             raise DataError(msg, hint="give a row of faces seen for each deployment, or leave the file out")
     per = made["alerts"]["deployment"].value_counts()
     over = per > seen.groupby("deployment")["seen"].sum().reindex(per.index)

@@ -7,6 +7,7 @@ else is known of how sure a printed rate is.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ import pandas as pd
 
 from peelian.audits.base import Audit, plain_rows
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.match_fields import Field, check_values
+from peelian.audits.match_fields import MOST_GROUPS, Field, check_values, shows_template_or_image
+from peelian.audits.match_log import read_bytes
 from peelian.audits.rate_ratios import max_geometric_mean, max_min
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import DataError, UsageError
+from peelian.records.sources.mapping import person_word
 
 __all__ = ["LIMITS", "PublishedAudit", "published_audit", "read_published_rates"]
 
@@ -60,7 +63,7 @@ class PublishedAudit(Audit):
     summary : dict
         ``algorithms``, ``middle`` (median ratio), ``least``, ``most``, ``tenth`` and ``ninetieth``, ``apart``
         (algorithms whose ratio is above 1 whatever was rounded), ``over_two``, ``highest`` (how often each group has
-        the highest rate).
+        the highest rate, alone) and ``tied`` (how often several have it, as printed).
     """
 
     table: pd.DataFrame
@@ -90,18 +93,20 @@ class PublishedAudit(Audit):
         n, top = one["algorithms"], max(one["highest"], key=lambda g: one["highest"][g])
         if n == 1:
             ratio = "has no end" if one["middle"] is None else f"is {one['middle']:.3g}"
+            highest = "several have" if one["tied"] else f"{top} has"
             return [
-                f"The ratio of the highest to the lowest of {k} groups' rates {ratio}; {top} has the highest."
+                f"The ratio of the highest to the lowest of {k} groups' rates {ratio}; {highest} the highest."
             ]
         most = "without end" if one["most"] is None else f"{one['most']:,.4g}"
         middle = "more than any number" if one["middle"] is None else f"{one['middle']:.3g} times"
         apart, double = one["apart"], one["over_two"]
+        tied = f"; in {one['tied']:,} several have it" if one["tied"] else ""
         return [
             (
                 f"In the middle one of {n:,} algorithms the highest of {k} groups' rates is {middle} the lowest; the "
                 f"least ratio is {one['least']:.3g} and the largest {most}."
             ),
-            f"{top} has the highest rate in {one['highest'][top]:,} of {n:,}.",
+            f"{top} has the highest rate in {one['highest'][top]:,} of {n:,}{tied}.",
             f"In {apart:,} the ratio is above 1 whatever was rounded off; in {double:,} it is 2 or more.",
         ]
 
@@ -121,41 +126,85 @@ class PublishedAudit(Audit):
         }
 
 
-def read_published_rates(path: Path | str) -> pd.DataFrame:
+def read_published_rates(path: Path | str, *, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table of rates, CSV or Parquet: a column with what each row is of, and columns of rates by group.
 
-    The first column of text becomes ``name``; other columns of text are not read.
+    Returns
+    -------
+    pandas.DataFrame
+        The first column of text as ``name``, and the columns of `groups` (see `published_audit`); nothing else.
 
     Raises
     ------
     DataError
-        It is no such table.
+        It is no such table; or it has a column that may hold an image or a template, rows that may be named after
+        somebody, or columns that are no groups.
     UsageError
-        There is no such file.
+        There is no such file, or no such groups in it.
     """
-    path = Path(path)
-    if not path.is_file():
-        msg = f"{path} was given, but there is no such file"
-        raise UsageError(msg, hint="a CSV or Parquet file")
+    data = read_bytes(Path(path), _FILE)
     try:
-        with path.open("rb") as stream:
-            stored = stream.read(4) == b"PAR1"
-        table = pd.read_parquet(path) if stored else pd.read_csv(path)
+        stored = data.startswith(b"PAR1")
+        table = (
+            pd.read_parquet(io.BytesIO(data)) if stored else pd.read_csv(io.BytesIO(data), index_col=False)
+        )
     except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError):
-        msg = f"{path.name} can't be read as a table"
+        msg = f"{_FILE} can't be read as a table"
         raise DataError(msg, hint="a CSV file with a line of column names, or Parquet") from None
+    return _compared(table, groups)
+
+
+_FILE = "the file of rates"
+_NAMED = Field("name", "label", "a code of what each row is of, such as an algorithm and its version")
+_GROUPS = Field("groups", "group", "columns of rates by group")
+
+
+def _compared(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """The names of rows, and the columns to compare; everything else is left behind, metadata included."""
+    for place, column in enumerate(table.columns, start=1):
+        shows = shows_template_or_image(str(column))
+        if shows is not None:
+            msg = (
+                f"column {place} of {_FILE} is refused: its name says {shows[0]!r}, so it may hold {shows[1]}"
+            )
+            raise DataError(
+                msg, hint="a table of rates has a column for each group, and none for anything else"
+            )
+    held = _groups(table, groups)
     texts = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c].dtype)]
-    if not texts:
-        return table
-    named = table[texts[0]]
-    if not named.map(lambda v: isinstance(v, str)).all():
-        msg = f"the column of names of {path.name} holds something else than text"
+    for place, column in enumerate(table.columns, start=1):
+        if str(column) not in held and column not in texts[:1] and person_word(str(column)) is not None:
+            msg = f"column {place} of {_FILE} is refused: its name says that it may tell who somebody is"
+            raise DataError(
+                msg, hint="leave it out: a table of rates has a column for each group, and a code for rows"
+            )
+    names = table[texts[0]].tolist() if texts else [f"row-{i + 1}" for i in range(len(table))]
+    if not all(isinstance(name, str) for name in names):
+        msg = f"the column of names of {_FILE} holds something else than text"
         raise DataError(msg, hint="a column that says what each row is of, such as the algorithm")
-    check_values(named.drop_duplicates().astype(object), _NAMED, rows=len(table), file=path.name)
-    return table[[texts[0], *[c for c in table.columns if c not in texts]]].rename(columns={texts[0]: "name"})
+    check_values(pd.Series(names, dtype=object).drop_duplicates(), _NAMED, rows=len(table), file=_FILE)
+    rates = {group: table[group].to_numpy(dtype=float, na_value=np.nan) for group in held}
+    return pd.DataFrame({"name": pd.Series(names, dtype=object), **rates})
 
 
-_NAMED = Field("name", "label", "what each row is of, such as an algorithm")
+def _groups(table: pd.DataFrame, asked: Sequence[str]) -> tuple[str, ...]:
+    """The columns to compare. No name of a column is in an error before it is known to be no name of somebody."""
+    numbers = [str(c) for c in table.columns if pd.api.types.is_numeric_dtype(table[c].dtype)]
+    held = tuple(asked) or _same(numbers)
+    if not 2 <= len(held) <= MOST_GROUPS:
+        msg = f"{len(held)} columns of rates were given; expected 2 to {MOST_GROUPS}, one for each group"
+        raise UsageError(msg, hint="--groups A,B with the columns to compare")
+    absent = sum(group not in numbers for group in held)
+    if absent or len(set(held)) < len(held):
+        wrong = (
+            f"{absent} are not among its {len(numbers)} columns of numbers"
+            if absent
+            else "one is there twice"
+        )
+        msg = f"of the {len(held)} groups that were asked for {wrong}; expected columns of rates, each once"
+        raise UsageError(msg, hint="--groups A,B with the columns to compare")
+    check_values(pd.Series(held, dtype=object), _GROUPS, rows=2 * len(held), file=_FILE)
+    return held
 
 
 def published_audit(
@@ -171,7 +220,7 @@ def published_audit(
     Parameters
     ----------
     table : pandas.DataFrame
-        One column of text, which says what each row is of, and columns of rates.
+        One column of text, a code of what each row is of, and columns of rates.
     groups : sequence of str
         Columns to compare. When not given, all columns of numbers; of columns named in pairs as in NIST's tables
         (``MB_MW``: a man recorded as black against one recorded as white) those of a group with itself.
@@ -189,20 +238,22 @@ def published_audit(
     Raises
     ------
     DataError
-        Rates are missing, negative or no shares.
+        Rates are missing, negative or no shares; or rows or columns are named as `read_published_rates` refuses.
     UsageError
         There are fewer than two groups, or a group or row is not in the table.
     """
-    names, rates, held = _checked(table, groups)
+    names, rates, held = _checked(_compared(table, groups))
     step = _step(rates) if rounded is None else float(rounded)
     if not 0 <= step < 1:
         msg = f"rates rounded to {step} were given; expected a step such as 0.0001"
         raise UsageError(msg)
     made = _ratios(names, rates, held, step)
-    unknown = sorted(set(rows) - set(names))
+    unknown = set(rows) - set(names)
     if unknown:
-        msg = f"{', '.join(unknown)} was asked for; the table has no such row"
-        raise UsageError(msg, hint=f"one of {', '.join(names[:5])}...")
+        msg = (
+            f"{len(unknown)} of the rows that were asked for are not in the table; expected names of its rows"
+        )
+        raise UsageError(msg, hint=f"such as {', '.join(names[:5])}")
     summary = _summary(made, held)
     bounds = thresholds or {}
     wanted = made[made["name"].isin(rows)] if rows else _ends(made)
@@ -221,26 +272,17 @@ def _ends(made: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([made.head(LISTED // 2), made.tail(LISTED // 2)])
 
 
-def _checked(
-    table: pd.DataFrame, groups: Sequence[str]
-) -> tuple[list[str], np.ndarray[Any, Any], tuple[str, ...]]:
-    numbers = [str(c) for c in table.columns if pd.api.types.is_numeric_dtype(table[c].dtype)]
-    texts = [c for c in table.columns if str(c) not in numbers]
-    held = tuple(groups) or _same(numbers)
-    absent = [g for g in held if g not in numbers]
-    if absent or len(held) < 2:
-        has = ", ".join(numbers) or "none"
-        msg = f"the groups {', '.join(held) or 'none'} were given; the table has the rates {has}"
-        raise UsageError(msg, hint="--groups A,B with two or more of its columns")
+def _checked(table: pd.DataFrame) -> tuple[list[str], np.ndarray[Any, Any], tuple[str, ...]]:
+    held = tuple(str(c) for c in table.columns[1:])
     if not 0 < len(table) <= MOST_ROWS:
         msg = f"a table of {len(table):,} rows was given; expected 1 to {MOST_ROWS:,}"
-        raise DataError(msg)
+        raise DataError(msg, hint="one row for each algorithm")
     rates = table[list(held)].to_numpy(dtype=float)
     wrong = ~np.isfinite(rates) | (rates < 0) | (rates > 1)
     if wrong.any():
         msg = f"{int(wrong.sum())} rates are missing or no shares between 0 and 1"
         raise DataError(msg, hint="leave out rows without a rate, and give percentages as shares")
-    names = table[texts[0]].astype(str).tolist() if texts else [f"row {i + 1}" for i in range(len(table))]
+    names = table["name"].tolist()
     if len(set(names)) < len(names):
         msg = "rows of the same name were given; expected a name of its own for each"
         raise DataError(msg)
@@ -297,12 +339,15 @@ def _summary(made: pd.DataFrame, groups: tuple[str, ...]) -> dict[str, Any]:
         ordered = np.sort(ratio)
         quantiles = np.array([ordered[int(q * (ratio.size - 1))] for q in (0.0, 0.1, 0.5, 0.9, 1.0)])
     names = ("least", "tenth", "middle", "ninetieth", "most")
+    rates = made[list(groups)].to_numpy(dtype=float)
+    tied = (rates == rates.max(axis=1, keepdims=True)).sum(axis=1) > 1
     return {
         "algorithms": len(made),
         **{n: float(q) if np.isfinite(q) else None for n, q in zip(names, quantiles, strict=True)},
         "apart": int((made["ratio_low"].fillna(made["ratio"]) > 1).sum()),
         "over_two": int((ratio >= 2 - 1e-9).sum()),
-        "highest": {g: int((made["highest"] == g).sum()) for g in groups},
+        "highest": {g: int(((made["highest"] == g) & ~tied).sum()) for g in groups},
+        "tied": int(tied.sum()),
     }
 
 

@@ -82,13 +82,21 @@ def _given(
             msg, hint="peelian audit facematch --alerts alerts.csv --deployments deployments.csv"
         )
     if rates is not None:
-        table = read_published_rates(rates)
+        table = read_published_rates(rates, groups=groups)
         return _Given("rates", {"rates": table}, level, seed, tuple(groups), tuple(rows))
     if groups or rows:
         msg = "--groups or --name was given with a log; they are for a table of published rates"
         raise UsageError(msg, hint="leave them out, or give --rates")
     log = read_match_log(alerts or Path(), **files)
     return _Given("log", log.tables(), level, seed)
+
+
+def _forget_what_files_are_called(workspace: Workspace) -> None:
+    """A file may be called after somebody; of each argument that is one, the run keeps that it was given."""
+    given = {} if workspace.call is None else workspace.call["arguments"]
+    for name in ("alerts", "deployments", "probes", "watch_list", "rates"):
+        if given.get(name) is not None:
+            given[name] = name
 
 
 @recorded
@@ -130,6 +138,7 @@ def audit_facematch(
     from peelian.publish.audit_facematch import audit_facematch_page
 
     files = {"deployments": deployments, "probes": probes, "watch_list": watch_list}
+    _forget_what_files_are_called(workspace)
     with workspace.writing():
         seed = workspace.config.forecast.seed
         given = _given(alerts, files, rates, groups, rows, level, seed)
