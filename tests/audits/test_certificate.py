@@ -82,6 +82,9 @@ def test_a_certificate_says_how_much_for_how_long() -> None:
     assert found.given
     assert "over 5 years" in found.sentence()
     assert "at most 3.4 % of the chosen places" in found.sentence()
+    assert "each in 95 of 100 simulated courses" in found.sentence(), (
+        "a bound of a quantile is none of all courses"
+    )
     assert "at most 0 % of the total" in found.sentence(), "less than nothing is nothing"
     assert json.loads(json.dumps(found.to_dict()))["given"] is True
 

@@ -358,9 +358,12 @@ def _assumptions(
         else f"Of the incidents that residents don't report, at most {percent(discovery)} is recorded because somebody "
         "was there, in attended places."
     )
+    n = plan.places
     how = {
-        "first": f"The {plan.places} places with the most by the records are attended, each period anew.",
-        "drawn": f"{plan.places} places are drawn each period, with chances in proportion to the records.",
+        "first": f"The {n} {'place' if n == 1 else 'places'} with the most by the records {'is' if n == 1 else 'are'} "
+        "attended, each period anew.",
+        "drawn": f"{n} {'place is' if n == 1 else 'places are'} drawn each period, with chances in proportion to the "
+        "records.",
     }
     return (
         found,
@@ -385,7 +388,7 @@ def _unknown(courses: Courses, drift: Finding, discovery: float | None) -> list[
         if drift.high is not None:
             bound = (
                 f" Even if all of it were, the loop would draw at most {percent(max(drift.high, 0.0))} of the chosen "
-                "places away from the true ones, as long as residents report "
+                "places away from the true ones in 95 of 100 simulated courses, as long as residents report "
                 f"{percent(courses.settings[-1].reported)} of incidents or more."
             )
         said.append(
