@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peelian.audits.certificate import quantile_bound
 from peelian.audits.finding import Threshold
 from peelian.audits.loop import LIMITS, LoopAudit, loop_audit
-from peelian.audits.loop_courses import settings_within
-from peelian.audits.loop_groups import residents_by_group
-from peelian.audits.loop_run import LEARNERS
+from peelian.audits.loop_courses import Courses, Track, settings_within
+from peelian.audits.loop_findings import drift_finding
+from peelian.audits.loop_groups import group_findings, residents_by_group
+from peelian.audits.loop_run import LEARNERS, Learner
+from peelian.audits.loop_world import Assumptions
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 from peelian.publish.wording import check_wording
 
@@ -131,6 +134,43 @@ def test_the_bound_is_of_the_worst_year_under_the_worst_setting(usual: LoopAudit
     assert without["misplaced"].between(0, 1).all()
     assert len(usual.settings) == 6
     assert len(usual.yearly) == 6 * 6 * 3
+
+
+def track(misplaced: np.ndarray, exposure: np.ndarray | None = None) -> Track:
+    none = np.zeros(misplaced.shape)
+    return Track(misplaced, none, none, none, np.zeros((*none.shape, 0)) if exposure is None else exposure)
+
+
+def courses(loop: Track, without: Track) -> Courses:
+    settings, ways = (Assumptions(0.2),), (Learner("naive"),)
+    return Courses(settings, ways, {("naive", 0): loop}, {0: without}, {0: without.exposure})
+
+
+def test_the_bound_is_of_the_worst_year_and_its_upper_end_is_held_against_the_threshold() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.uniform(0.2, 0.3, 100)
+    made = courses(track(np.stack([first, first / 10], axis=1)), track(np.zeros((100, 2))))
+    bound = quantile_bound(first)
+    assert bound.high is not None
+    between = Threshold((bound.value + bound.high) / 2, "the board", "2026-01-02")
+    found = drift_finding(made, "naive", 0, 2, 0.95, {"loop_drift": between})
+    assert (found.value, found.low, found.high) == (bound.value, bound.low, bound.high)
+    assert found.value < between.value < found.high
+    assert found.passes is False, "what the courses can't rule out counts, not what they came to"
+
+
+def test_a_group_that_the_loop_doubles_is_told_as_doubled_with_its_interval() -> None:
+    rng = np.random.default_rng(1)
+    residents = residents_by_group(people()[["here", "there"]], "there", cells=CELLS)
+    alone = rng.uniform(0.09, 0.11, (60, 2, 2))
+    with_loop = alone * [2.0, 1.0] * rng.uniform(0.95, 1.05, (60, 2, 1)) ** [[[1.0, -1.0]]]
+    zero = np.zeros((60, 2))
+    made = courses(track(zero, with_loop), track(zero, alone))
+    (found,) = group_findings(made, "naive", residents, 0.95, {})
+    assert found.value == pytest.approx(2, abs=0.05)
+    assert found.low is not None
+    assert found.high is not None
+    assert 1.7 < found.low < found.value < found.high < 2.3
 
 
 def test_groups_are_told_beside_the_truth_and_the_same_without_a_loop(usual: LoopAudit) -> None:

@@ -161,14 +161,16 @@ def test_no_share_for_chance_is_naive_learning() -> None:
         assert np.array_equal(went(one, luck, Learner(name), 1.0).scores, naive.scores), name
 
 
-def many(learner: Learner, assumed: Assumptions | float, *, runs: int = 60) -> list[np.ndarray]:
+def many(
+    learner: Learner, assumed: Assumptions | float, *, runs: int = 30, cells: int = 400
+) -> list[np.ndarray]:
     """Means by year over larger cities, where all rates are alike: every difference between places is chance."""
     found = []
     for run in range(runs):
         rng = np.random.default_rng([run, 3])
         one = course(
-            np.full(400, 20.0),
-            rate_prior(np.full(400, 20.0), periods=40),
+            np.full(cells, 20.0),
+            rate_prior(np.full(cells, 20.0), periods=40),
             periods=40,
             years=3,
             per_year=26,
@@ -183,7 +185,7 @@ def many(learner: Learner, assumed: Assumptions | float, *, runs: int = 60) -> l
             one,
             learner,
             assumed,
-            groups=np.zeros((400, 0)),
+            groups=np.zeros((cells, 0)),
             per_year=26,
             places=20,
             half_life=26.0,
@@ -198,6 +200,13 @@ def test_visits_at_random_and_held_out_places_take_their_share_of_visits() -> No
     # All places are alike: 14 chosen ones and 6 drawn from 400, of which a few are drawn twice or were chosen anyway.
     assert reached == pytest.approx(np.full(3, 20 / 400), rel=0.05)
     assert many(Learner("holdout", share=0.3), 0.0)[3] == pytest.approx(np.full(3, 14 / 400), rel=0.02)
+
+
+def test_a_place_that_is_drawn_twice_is_reached_once() -> None:
+    reached = many(Learner("explore", share=0.9), 0.0, runs=20, cells=40)[3]
+    # Each of 20 visits is to its chosen place or, 9 times of 10, to one drawn from 40: a place is left out by all.
+    chosen, other = (1 - 0.1) * (1 - 0.9 / 40) ** 20, (1 - 0.9 / 40) ** 20
+    assert reached == pytest.approx(np.full(3, 1 - (chosen + other) / 2), rel=0.03)
 
 
 def test_much_found_and_learned_as_it_is_runs_away_and_a_hold_out_finds_out() -> None:

@@ -14,15 +14,13 @@ from peelian.audits.estimates import Estimate, divide, estimate
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.loop_courses import Courses
 from peelian.audits.loop_run import LEARNERS
+from peelian.audits.resampled import FEWEST_RESIDENTS, in_words
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 
 __all__ = ["Residents", "group_findings", "group_frame", "group_sentence", "residents_by_group"]
 
 Floats = npt.NDArray[np.float64]
-
-FEWEST_RESIDENTS = 100.0
-"""A share of fewer residents says little, and may say it about someone."""
 
 GROUP_LIMIT = (
     "The change is in the share of a group's residents who live in the chosen places. It tells neither what is done "
@@ -90,7 +88,7 @@ def residents_by_group(population: pd.DataFrame | None, reference: str, *, cells
     totals = given.sum(axis=0)
     r = names.index(reference)
     if totals[r] < FEWEST_RESIDENTS:
-        msg = f"the reference group {reference!r} has {totals[r]:.0f} residents; expected at least {FEWEST_RESIDENTS:g}"
+        msg = f"the reference group {reference!r} has {totals[r]:.0f} residents; expected at least {FEWEST_RESIDENTS}"
         raise NotEnoughDataError(msg, hint="compare with a larger group")
     return Residents(names, given / np.maximum(totals, 1e-300), totals, r)
 
@@ -105,8 +103,8 @@ def group_findings(
 def _finding(
     courses: Courses, learner: str, residents: Residents, g: int, level: float, held: Mapping[str, Threshold]
 ) -> Finding:
-    group, reference = (residents.names[i].replace("_", " ") for i in (g, residents.reference))
-    setting, made = 0, Estimate(None, why=(f"There are fewer than {FEWEST_RESIDENTS:g} {group} residents.",))
+    group, reference = (in_words(residents.names[i]) for i in (g, residents.reference))
+    setting, made = 0, Estimate(None, why=(f"There are fewer than {FEWEST_RESIDENTS} {group} residents.",))
     if not residents.small(g):
         every = [
             _change(courses, learner, i, g, residents.reference, level) for i in range(len(courses.settings))
@@ -153,7 +151,7 @@ def _reach(made: Estimate) -> float:
 
 def group_sentence(finding: Finding) -> str:
     """A group's finding in words, with its interval."""
-    group, reference = (str(finding.details[key]).replace("_", " ") for key in ("group", "reference"))
+    group, reference = (in_words(str(finding.details[key])) for key in ("group", "reference"))
     ends = "no interval"
     if finding.low is not None and finding.high is not None:
         ends = f"{finding.level * 100:g} % of courses: {finding.low:.2f} to {finding.high:.2f}"
