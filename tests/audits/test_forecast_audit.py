@@ -8,10 +8,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from peelian.audits.alternatives import EVEN, METHOD
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.forecast import FORECAST_LIMITS, ForecastAudit, forecast_audit
+from peelian.audits.part_errors import QUANTITIES, PartErrors
 from peelian.audits.retrospect import Retrospect
 from peelian.audits.thresholds import MEASURES
 from peelian.errors import DataError, NotEnoughDataError, UsageError
@@ -68,7 +70,18 @@ def test_a_right_forecast_is_found_right(right: ForecastAudit) -> None:
     # How strong the nothing is: a ratio that these reports could have shown.
     detectable = _finding(right, "observed_expected_ratio/method/second").details["detectable"]
     assert 1.1 < detectable < 1.6
+    held = _finding(right, "observed_expected_ratio/method/second")
+    assert held.low is not None
+    assert held.high is not None
+    # Found 8 times of 10 is what lies 0.84 standard errors beyond what is just found.
+    assert np.log(detectable) / (np.log(held.high / held.low) / 2) == pytest.approx(
+        1 + 0.8416 / 1.96, rel=0.1
+    )
     assert "could have shown" in right.sentences()[1]
+    row = right.rules.iloc[0]
+    hit_rate = f"(95 % interval {100 * row['hit_rate_low']:.3g} to {100 * row['hit_rate_high']:.3g})"
+    exposed = f"(95 % interval {row['ratio/second_low']:.3g} to {row['ratio/second_high']:.3g})"
+    assert [hit_rate in right.sentences()[-2], exposed in right.sentences()[-1]] == [True, True]
 
 
 def test_deciles_of_a_right_forecast_hold_1_at_the_nominal_rate() -> None:
@@ -97,6 +110,8 @@ def test_a_forecast_that_is_30_percent_low_in_one_groups_areas_is_found_with_the
     assert found.details["value_lowest"] == pytest.approx(1, rel=0.15)
     first = off.sentences()[0]
     assert first.startswith("Where the share of second residents is highest, 1.")
+    ends = (found.details[end] for end in ("value_highest", "value_lowest"))
+    assert ": {:.3g} against {:.3g}. ".format(*ends) in first, "which of both ends is off is told too"
     rows = off.frame[off.frame["group"] == "second"]
     assert (rows["observed_expected"].to_numpy()[-2:] > 1.2).all()
     assert (rows["observed_expected"].to_numpy()[:8] < 1.2).all()
@@ -114,6 +129,10 @@ def test_numbers_are_those_of_a_plain_count(off: ForecastAudit) -> None:
     assert row["miss"] == pytest.approx(1 - (seen * picked).sum() / seen.sum())
     assert row["false_alarm"] == pytest.approx(((seen == 0) & picked).sum() / picked.sum())
     assert row["error"] == pytest.approx(np.abs(seen - used.mean[:, inside]).mean())
+    held = stats.poisson(used.mean[:, inside])
+    low, high = held.ppf(0.05), held.ppf(0.95)
+    assert row["coverage"] == pytest.approx(((seen >= low) & (seen <= high)).mean())
+    assert row["coverage_expected"] == pytest.approx((held.cdf(high) - held.cdf(low - 1)).mean())
     # Where the average resident of a group lives: each place counts by the group's residents.
     second = population["second"].to_numpy()
     group = off.groups[(off.groups["rule"] == METHOD) & (off.groups["group"] == "second")].iloc[0]
@@ -122,6 +141,12 @@ def test_numbers_are_those_of_a_plain_count(off: ForecastAudit) -> None:
     )
     assert group["error"] == pytest.approx(
         (np.abs(used.observed - used.mean) @ second).sum() / (second.sum() * len(used.mean))
+    )
+    first = population["first"].to_numpy()
+    against = _finding(off, "observed_expected_ratio/method/residents/second")
+    assert against.details["value_group"] == pytest.approx(group["observed_expected"])
+    assert against.value == pytest.approx(
+        group["observed_expected"] / ((used.observed @ first).sum() / (used.mean @ first).sum())
     )
 
 
@@ -181,10 +206,33 @@ def test_reports_without_a_place_bound_the_ratio() -> None:
     assert low < one.value < high
     assert "Had all 50 reports without a place come from the one end" in " ".join(one.limits)
     rows = found.frame[found.frame["group"] == "second"].set_index("decile")
+    assert low == pytest.approx(
+        rows.loc[10, "observed_expected"] / ((rows.loc[1, "seen"] + 50) / rows.loc[1, "expected"])
+    )
     assert high == pytest.approx(
         (rows.loc[10, "seen"] + 50) / rows.loc[10, "expected"] / rows.loc[1, "observed_expected"]
     )
     assert "50 reports of these periods have no place" in " ".join(found.limits)
+
+
+def test_few_periods_are_said_to_tell_nothing_of_each_other() -> None:
+    used, population = simulated(seed=48, periods=3, side=24, total=60.0)
+    few = forecast_audit(used, population=population, replicates=100)
+    assert few.settings["widened"] is False
+    assert "3 periods are too few to tell what they have in common" in few.limits[0]
+
+
+def test_a_comparison_with_what_lies_in_one_block_has_no_interval() -> None:
+    # Of "seen" and "expected" in two parts of the city: the one over 30 blocks, the other in a single one.
+    sums = np.zeros((30, 1, 4))
+    sums[:, 0, :2] = 10.0
+    sums[0, 0, 2:] = 10.0
+    parts = PartErrors.of(sums, ("seen", "expected"), level=0.9, replicates=200, seed=0)
+    for one, other in ((0, 1), (1, 0)):
+        made = parts.contrast(QUANTITIES["observed_expected"], one, other).made
+        assert made.value == 1
+        assert made.low is None
+        assert "1.0 blocks" in made.why[0]
 
 
 def test_places_without_residents_are_told_and_counted() -> None:

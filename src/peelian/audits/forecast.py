@@ -22,19 +22,17 @@ from peelian.audits.finding import Finding, Threshold
 from peelian.audits.forecast_findings import Judged, findings_of
 from peelian.audits.forecast_words import sentences_of
 from peelian.audits.group_error import City, GroupErrors, Settings, group_errors, with_adjusted
+from peelian.audits.resampled import FEWEST_RESIDENTS, in_words, listed
 from peelian.audits.retrospect import Retrospect
 from peelian.audits.rule_table import rule_table
 from peelian.audits.share_deciles import deciles_of_share, residents_of
-from peelian.audits.two_way import runs_of
-from peelian.errors import DataError, UsageError
+from peelian.audits.two_way import FEWEST_RUNS, runs_of
+from peelian.errors import NotEnoughDataError, UsageError
 from peelian.trials.bootstrap import default_block
 
 __all__ = ["FORECAST_LIMITS", "ForecastAudit", "forecast_audit"]
 
 Floats = npt.NDArray[np.float64]
-
-FEWEST_RESIDENTS = 100
-"""A mean over fewer residents than these says little, and may say it about someone."""
 
 FORECAST_LIMITS = (
     ECOLOGICAL,
@@ -213,6 +211,7 @@ def forecast_audit(
     small = [g for g in residents.columns if g not in enough]
     settings = Settings(level, interval, replicates, seed)
     run = runs_of(len(used.splits), default_block(len(used.splits)))
+    runs = int(run[-1]) + 1
     city = City(
         used.observed,
         used.grid.area,
@@ -255,13 +254,14 @@ def forecast_audit(
             "interval": interval,
             "block_km": float(block_km),
             "blocks": int(city.block.max()) + 1,
-            "runs": int(run[-1]) + 1,
+            "runs": runs,
+            "widened": runs >= FEWEST_RUNS,
             "replicates": replicates,
             "seed": seed,
         },
         judged,
         tuple(sentences_of(judged, whole, table, level=level)),
-        (*_left_out(whole, small, counting, last_year), *FORECAST_LIMITS),
+        (*_left_out(whole, small, counting, last_year, runs=runs), *FORECAST_LIMITS),
     )
 
 
@@ -303,7 +303,12 @@ def _pits(errors: list[GroupErrors]) -> pd.DataFrame:
 
 
 def _left_out(
-    whole: Mapping[str, Any], small: list[str], counting: Retrospect | None, last_year: Floats | None
+    whole: Mapping[str, Any],
+    small: list[str],
+    counting: Retrospect | None,
+    last_year: Floats | None,
+    *,
+    runs: int,
 ) -> list[str]:
     """What this audit in particular lacks."""
     said = []
@@ -316,11 +321,16 @@ def _left_out(
     if whole["reports_without_place"]:
         said.append(
             f"{whole['reports_without_place']:,} reports of these periods have no place. They may have come from "
-            "anywhere: each comparison of reports and expected ones tells how far they could move it."
+            "anywhere: each comparison of reports and expected ones by a group's share tells how far they could move "
+            "it. The other numbers are of reports with a place alone."
         )
     if small:
+        named = listed([in_words(group) for group in small])
+        said.append(f"Groups with fewer than {FEWEST_RESIDENTS} residents have no numbers: {named}.")
+    if runs < FEWEST_RUNS:
         said.append(
-            f"Groups with fewer than {FEWEST_RESIDENTS} residents have no numbers: {', '.join(small)}."
+            f"{whole['periods']} periods are too few to tell what they have in common: intervals are of blocks of the "
+            "map alone, as if every other period were like these, and likely too narrow."
         )
     if counting is None:
         said.append("The method counts and nothing else, so that there is no other counting beside it.")
@@ -349,4 +359,4 @@ def _check_reference(residents: pd.DataFrame, reference: str) -> None:
     held = float(residents[reference].sum())
     if held < FEWEST_RESIDENTS:
         msg = f"the reference group {reference!r} has {held:.0f} residents; expected at least {FEWEST_RESIDENTS}"
-        raise DataError(msg, hint="compare with a larger group")
+        raise NotEnoughDataError(msg, hint="compare with a larger group")

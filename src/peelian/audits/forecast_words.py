@@ -8,7 +8,7 @@ from typing import Any
 from peelian.audits.alternatives import METHOD
 from peelian.audits.finding import Finding
 from peelian.audits.forecast_findings import PROVEN, Judged
-from peelian.audits.resampled import listed, told
+from peelian.audits.resampled import in_words, listed, told
 from peelian.audits.rule_table import RuleTable
 
 __all__ = ["sentences_of"]
@@ -20,7 +20,7 @@ def sentences_of(judged: Judged, city: Mapping[str, Any], table: RuleTable, *, l
         _headline(judged, level),
         *_strength(judged),
         *_whole(city, level),
-        *_rules(table),
+        *_rules(table, level),
     ]
 
 
@@ -48,19 +48,22 @@ def _headline(judged: Judged, level: float) -> str:
         "corrected for their number"
     )
     first = compared[0]
-    group = str(first.details["group"]).replace("_", " ")
+    group = in_words(str(first.details["group"]))
     if first.id != f"observed_expected_ratio/{METHOD}/{first.details['group']}" or first.value is None:
         return f"{stand_out}. Most clearly: {first.sentence()}"
-    ends = first.low, first.high
-    interval = "" if None in ends else f" ({level * 100:g} % interval {_told(ends[0])} to {_told(ends[1])})"
+    high, low = (told(first.details[end]) for end in ("value_highest", "value_lowest"))
     return (
         f"Where the share of {group} residents is highest, {told(first.value)} times as many reports came for each "
-        f"expected one as where it is lowest{interval}; {stand_out}."
+        f"expected one as where it is lowest{_interval(first.low, first.high, level)}: {high} against {low}. "
+        f"{stand_out}."
     )
 
 
-def _told(value: float | None) -> str:
-    return "" if value is None else told(value)
+def _interval(low: float | None, high: float | None, level: float, *, scale: float = 1.0) -> str:
+    """An interval in brackets; nothing where an end is missing."""
+    if low is None or high is None or low != low or high != high:
+        return ""
+    return f" ({level * 100:g} % interval {told(scale * low)} to {told(scale * high)})"
 
 
 def _strength(judged: Judged) -> list[str]:
@@ -77,9 +80,7 @@ def _strength(judged: Judged) -> list[str]:
     ]
     if not quiet:
         return []
-    parts = [
-        f"{told(one.details['detectable'])} for {one.details['group'].replace('_', ' ')}" for one in quiet
-    ]
+    parts = [f"{told(one.details['detectable'])} for {in_words(one.details['group'])}" for one in quiet]
     could = (
         "What these reports could have shown, 8 times of 10 and before the correction: a ratio of reports per "
         f"expected report, where a group's share is highest against where it is lowest, of {listed(parts)} or more "
@@ -93,15 +94,14 @@ def _whole(city: Mapping[str, Any], level: float) -> list[str]:
     head = f"In the whole city {city['reports']:,} reports came in {city['periods']} periods and "
     said = f"{head}{city['expected']:,.0f} were expected."
     if value is not None and low is not None and high is not None:
-        interval = f"{level * 100:g} % interval {told(low)} to {told(high)}"
-        said = f"{said[:-1]}: {told(value)} for each expected one ({interval})."
+        said = f"{said[:-1]}: {told(value)} for each expected one{_interval(low, high, level)}."
     if city["coverage"] is None:
         return [said]
     inside, right = 100 * city["coverage"], 100 * city["coverage_expected"]
     return [said, f"Of the places' counts {inside:.1f} % lay in their interval; {right:.1f} % should have."]
 
 
-def _rules(table: RuleTable) -> list[str]:
+def _rules(table: RuleTable, level: float) -> list[str]:
     """What another rule would have done with as much area."""
     rows = {str(row["rule"]): row for row in table.frame.to_dict("records")}
     used = rows.pop("method")
@@ -113,12 +113,12 @@ def _rules(table: RuleTable) -> list[str]:
         others.append(f"{row['title']} {100 * row['hit_rate']:.1f} %{apart}")
     held = (
         f"With {100 * used['area_share']:.2g} % of the area picked, the method held {100 * used['hit_rate']:.1f} % of "
-        f"the reports; {listed(others)}."
+        f"the reports{_interval(used['hit_rate_low'], used['hit_rate_high'], level, scale=100)}; {listed(others)}."
     )
-    return [held, *_exposed(used, rows)]
+    return [held, *_exposed(used, rows, level)]
 
 
-def _exposed(used: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, Any]]) -> list[str]:
+def _exposed(used: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, Any]], level: float) -> list[str]:
     said = []
     for key in (str(key) for key in used):
         if not key.startswith("ratio/") or key.endswith(("_low", "_high")) or used[key] != used[key]:
@@ -126,9 +126,9 @@ def _exposed(used: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, Any]]) -> 
         known = [f"{row['title']} {told(row[key])}" for row in rows.values() if row[key] == row[key]]
         if not known:
             continue
-        group = key.removeprefix("ratio/").replace("_", " ")
+        group = in_words(key.removeprefix("ratio/"))
         said.append(
             f"The place of the average {group} resident was picked {told(used[key])} times as often as that of the "
-            f"reference group's; with {listed(known)}."
+            f"reference group's{_interval(used[f'{key}_low'], used[f'{key}_high'], level)}; with {listed(known)}."
         )
     return said

@@ -19,7 +19,7 @@ from peelian.audits.blocks import resampled_sums
 from peelian.audits.estimates import Estimate, estimate
 from peelian.errors import UsageError
 
-__all__ = ["TwoWay", "effective_blocks", "runs_of", "two_sided_p"]
+__all__ = ["FEWEST_RUNS", "TwoWay", "effective_blocks", "runs_of", "two_sided_p"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -95,8 +95,7 @@ def _claimed(result: Result) -> list[tuple[str, str]]:
             (
                 f"{spread(settings['level'])}: {number(settings['blocks'])} squares of "
                 f"{number(settings['block_km'])} km are resampled whole, over all periods, "
-                f"{number(settings['replicates'])} times, and widened by what {number(settings['runs'])} runs of "
-                "periods have in common."
+                f"{number(settings['replicates'])} times{_widened(settings)}."
             ),
         ),
         (
@@ -122,6 +121,13 @@ def _claimed(result: Result) -> list[tuple[str, str]]:
             ),
         ),
     ]
+
+
+def _widened(settings: Result) -> str:
+    """What periods have in common, so far as there are enough of them to tell."""
+    if not settings["widened"]:
+        return "; there are too few periods to tell what they have in common"
+    return f", and widened by what {number(settings['runs'])} runs of periods have in common"
 
 
 def _how(result: Result) -> str:
