@@ -80,7 +80,7 @@ def test_one_that_is_set_after_the_first_look_comes_too_late(
         by="the oversight board",
         reason="Half of the reports is the most that we accept.",
     )
-    again = audit_forecast(Workspace(folder), "burglary").result
+    again = audit_forecast(Workspace(folder), "burglary", origins=2).result
     assert not any(one["threshold"] for one in again["findings"] if one["id"].startswith("miss_gap"))
     assert any("miss_gap was set on" in note for note in again["notes"])
 
@@ -113,27 +113,39 @@ def test_it_replays_to_the_same_bytes(audited: tuple[Path, Outcome]) -> None:
     assert replay(Workspace(folder), done.run).result["same"] is True
 
 
-def test_another_method_period_and_coverage(city: Path) -> None:
-    done = audit_forecast(
-        Workspace(city), "burglary", method="kernel_density", origins=3, coverage=0.05, period="2w"
-    )
-    assert done.result["city"]["periods"] == 3
-    assert done.result["settings"]["coverage"] == 0.05
-    assert done.result["settings"]["method"] == "kernel_density"
-    rules = {row["rule"]: row for row in done.result["rules"]}
+def test_another_method_period_and_coverage_by_the_command(
+    city: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("audit", "forecast", "-c", "burglary", "-w", city, "--method", "kernel_density")
+    code, out, _ = run(capsys, *asked, "--origins", 3, "--coverage", 0.05, "--period", "2w")
+    assert code == 0
+    kept = Workspace(city).result("audit_forecast-0003")
+    assert out.splitlines()[0] == kept["sentences"][0]
+    assert f"... and {len(kept['findings']) - 6} more" in out
+    assert "audit_forecast-0003/audit_forecast.html" in out
+    assert kept["city"]["periods"] == 3
+    assert kept["settings"]["coverage"] == 0.05
+    assert kept["settings"]["method"] == "kernel_density"
+    assert any("3 periods are too few" in limit for limit in kept["limits"])
+    page = (city / "runs" / "audit_forecast-0003" / "audit_forecast.html").read_text(encoding="utf-8")
+    assert "there are too few periods to tell what they have in common" in page
+    rules = {row["rule"]: row for row in kept["rules"]}
     assert rules["counting"]["title"] == "counting (Count map)"
     assert rules["counting"]["area_share"] == pytest.approx(rules["method"]["area_share"])
-    assert any("chosen by hand" in note for note in done.result["notes"])
+    assert any("chosen by hand" in note for note in kept["notes"])
+    code, out, err = run(capsys, *asked, "--coverage", 7, "--json")
+    assert code == 2
+    assert "share of the area above 0" in out + err
 
 
-def test_records_without_a_place_are_counted(city: Path, one_year: Path) -> None:
-    found = audit_forecast(Workspace(city), "burglary", origins=4).result
-    rows = Workspace(city).store.quarantine()
+def test_records_without_a_place_are_counted(audited: tuple[Path, Outcome]) -> None:
+    folder, done = audited
+    found = done.result
+    rows = Workspace(folder).store.quarantine()
     aside = rows[rows["reason"].isin(["no_place", "outside_crs"]) & rows["label"].str.startswith("BURGLARY")]
     when = pd.to_datetime(aside["occurred_from"], errors="coerce")
     inside = (when >= found["city"]["from"]) & (when < found["city"]["to"])
     assert found["city"]["reports_without_place"] == int(inside.sum())
-    assert one_year.exists()
 
 
 def test_without_residents_by_group_it_is_refused(city: Path) -> None:
@@ -155,18 +167,6 @@ def test_what_is_asked_wrongly_is_refused(city: Path) -> None:
         audit_forecast(Workspace(city), "burglary", origins=400)
     with pytest.raises(RefusedError):
         audit_forecast(Workspace(city, role="dispatcher"), "burglary")
-
-
-def test_the_command_prints_what_was_found(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "audit", "forecast", "-c", "burglary", "--origins", 4, "-w", city)
-    assert code == 0
-    kept = Workspace(city).result("audit_forecast-0003")
-    assert out.splitlines()[0] == kept["sentences"][0]
-    assert f"... and {len(kept['findings']) - 6} more" in out
-    assert "audit_forecast-0003/audit_forecast.html" in out
-    code, out, err = run(capsys, "audit", "forecast", "-c", "burglary", "--coverage", 7, "-w", city, "--json")
-    assert code == 2
-    assert "share of the area above 0" in out + err
 
 
 def _page(result: dict[str, Any], **changed: Any) -> str:

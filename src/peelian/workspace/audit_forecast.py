@@ -12,14 +12,15 @@ import pandas as pd
 from peelian.audits.alternatives import year_before
 from peelian.audits.forecast import ForecastAudit, forecast_audit
 from peelian.audits.retrospect import Retrospect, look_back
-from peelian.errors import NotEnoughDataError, UsageError
+from peelian.errors import NotEnoughDataError
 from peelian.methods import CountMap, method_by_name
 from peelian.places import Counts, population_by_cell
 from peelian.units import Frequency
 from peelian.workspace.calls import recorded
 from peelian.workspace.forecast import chosen_method
-from peelian.workspace.history import TOTALS, gap_of, history, learned_from
+from peelian.workspace.history import gap_of, history, learned_from
 from peelian.workspace.outcome import Outcome
+from peelian.workspace.residents import Groups, groups_of
 from peelian.workspace.suspension import suspension_of
 from peelian.workspace.thresholds import thresholds_for
 from peelian.workspace.workspace import Workspace
@@ -73,7 +74,7 @@ def audit_forecast(
     from peelian.publish.audit_forecast import audit_forecast_page
 
     settings = workspace.config.forecast
-    groups = _Groups.of(workspace)
+    groups = _groups(workspace)
     with workspace.writing():
         frequency = str(Frequency.parse(period or settings.period))
         names = _Names.of(workspace, category, frequency, by_hand=method)
@@ -112,7 +113,11 @@ def audit_forecast(
             "why_this_method": names.why,
             **found.to_dict(),
             "learned_from": learned_from(workspace, counts),
-            "notes": [*groups.notes(found), *_notes(workspace, category, counts, used, names), *held.notes],
+            "notes": [
+                *_of_whom(groups, found),
+                *_notes(workspace, category, counts, used, names),
+                *held.notes,
+            ],
             "origin": workspace.origin(grid=counts.grid.to_dict(), seed=settings.seed),
         }
         page = audit_forecast_page(result, demonstration=workspace.config.agency.demonstration)
@@ -143,48 +148,28 @@ def _commit(
     )
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Whose residents are told apart.
+def _groups(workspace: Workspace) -> Groups:
+    found = groups_of(workspace)
+    if found is None:
+        lacks = "no areas" if workspace.areas is None else "areas without residents by group"
+        msg = f"the workspace has {lacks}; error by group takes areas with residents of each group"
+        raise NotEnoughDataError(
+            msg, hint="set areas and population under [place] in peelian.toml; see docs/how-to/audit.md"
+        )
+    return found
 
-    Parameters
-    ----------
-    reference : str
-    total : str or None
-        The group that is everybody, where the areas have one.
-    """
 
-    reference: str
-    total: str | None
-
-    @classmethod
-    def of(cls, workspace: Workspace) -> _Groups:
-        named = list(workspace.config.place.population)
-        total = next((group for group in named if group.casefold() in TOTALS), None)
-        groups = [group for group in named if group != total]
-        if workspace.areas is None or not groups:
-            lacks = "no areas" if workspace.areas is None else "areas without residents by group"
-            msg = f"the workspace has {lacks}; error by group takes areas with residents of each group"
-            raise NotEnoughDataError(
-                msg, hint="set areas and population under [place] in peelian.toml; see docs/how-to/audit.md"
-            )
-        reference = workspace.config.audit.reference or groups[0]
-        if reference not in groups:
-            msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
-            raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
-        return cls(reference, total)
-
-    def notes(self, found: ForecastAudit) -> list[str]:
-        """What shares are shares of."""
-        groups = [str(name) for name in found.settings["groups"]]
-        if self.total is None:
-            return [
-                (
-                    f"Shares are of the residents whom the areas count as {' or '.join(groups)}. Whoever else lives "
-                    "there is in none of these numbers."
-                )
-            ]
+def _of_whom(groups: Groups, found: ForecastAudit) -> list[str]:
+    """What shares are shares of."""
+    if groups.total is not None:
         return []
+    named = " or ".join(str(name) for name in found.settings["groups"])
+    return [
+        (
+            f"Shares are of the residents whom the areas count as {named}. Whoever else lives there is in none of "
+            "these numbers."
+        )
+    ]
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from peelian.audits.loop import LoopAudit, loop_audit
 from peelian.errors import UsageError
-from peelian.places import Grid, population_by_cell
+from peelian.places import Counts, Grid, population_by_cell
 from peelian.units import Frequency
 from peelian.workspace.calls import recorded
 from peelian.workspace.history import history
 from peelian.workspace.outcome import Outcome
+from peelian.workspace.residents import groups_of
 from peelian.workspace.thresholds import thresholds_for
 from peelian.workspace.workspace import Workspace
 
@@ -101,7 +103,7 @@ def audit_loop(
             "coverage": share,
             "reference": reference,
             **found.to_dict(),
-            "notes": [*_notes(workspace, category), *held.notes],
+            "notes": [*_notes(workspace, category, counts), *held.notes],
             "origin": workspace.origin(grid=counts.grid.to_dict(), seed=seed),
         }
         return _commit(workspace, category, result, found, audit_loop_page)
@@ -125,32 +127,34 @@ def _commit(
     )
 
 
-def _residents(workspace: Workspace, grid: Grid) -> tuple[Any, str]:
-    """Residents of each cell by group, and the group that others are compared with; None where none are configured."""
-    groups = list(workspace.config.place.population)
-    if workspace.areas is None or len(groups) < 2:
+def _residents(workspace: Workspace, grid: Grid) -> tuple[pd.DataFrame | None, str]:
+    """Residents of each cell by group, and the group that others are compared with; None without two groups."""
+    groups = groups_of(workspace)
+    if workspace.areas is None or groups is None or len(groups.names) < 2:
         return None, ""
-    reference = workspace.config.audit.reference or groups[0]
-    if reference not in groups:
-        msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
-        raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
-    return population_by_cell(workspace.areas, grid), reference
+    return population_by_cell(workspace.areas, grid)[list(groups.names)], groups.reference
 
 
-def _notes(workspace: Workspace, category: str) -> list[str]:
-    """What the records themselves tell of how they came about."""
+def _notes(workspace: Workspace, category: str, counts: Counts) -> list[str]:
+    """Records that are left out, and what the others tell of how they came about."""
+    outside = []
+    if counts.outside:
+        outside.append(
+            f"{counts.outside:,} of the category's records lie outside of the study area or of the whole periods, "
+            "and are not in these numbers."
+        )
+    return [*outside, _own_activity(workspace, category)]
+
+
+def _own_activity(workspace: Workspace, category: str) -> str:
     every = workspace.incidents(category=category)
     own = int(np.count_nonzero(every.frame["officer_initiated"].to_numpy(dtype=bool)))
     if own:
-        return [
-            (
-                f"{own:,} of the {len(every):,} records of this category are marked as officers' own activity. They "
-                "are left out, and the true rates are those of the others."
-            )
-        ]
-    return [
-        (
-            "No record of this category is marked as found by officers' own activity. That doesn't tell that none was: "
-            "a source can call what was found and what was reported by the same name."
+        return (
+            f"{own:,} of the {len(every):,} records of this category are marked as officers' own activity. They are "
+            "left out, and the true rates are those of the others."
         )
-    ]
+    return (
+        "No record of this category is marked as found by officers' own activity. That doesn't tell that none was: a "
+        "source can call what was found and what was reported by the same name."
+    )

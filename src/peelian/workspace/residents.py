@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,49 @@ from peelian.errors import DataError, UsageError
 from peelian.places import Grid, population_by_cell
 from peelian.places.residents import ids_of, listed, refuse_unknown
 from peelian.places.shapes import read_shapes
+from peelian.workspace.history import TOTALS
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["margin_columns", "residents_by_cell"]
+__all__ = ["Groups", "groups_of", "margin_columns", "residents_by_cell"]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Whose residents are told apart.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Without the one that is everybody.
+    reference : str
+        The group that others are compared with.
+    total : str or None
+        The one that is everybody, where the areas have one.
+    """
+
+    names: tuple[str, ...]
+    reference: str
+    total: str | None
+
+
+def groups_of(workspace: Workspace) -> Groups | None:
+    """The groups of a workspace; None without areas that have residents by group.
+
+    Raises
+    ------
+    UsageError
+        ``[audit] reference`` is none of them.
+    """
+    named = workspace.config.place.population
+    total = next((group for group in named if group.casefold() in TOTALS), None)
+    groups = tuple(group for group in named if group != total)
+    if workspace.areas is None or not groups:
+        return None
+    reference = workspace.config.audit.reference or groups[0]
+    if reference not in groups:
+        msg = f"[audit] reference = {reference!r} was given; the groups are {', '.join(groups)}"
+        raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
+    return Groups(groups, reference, total)
 
 
 def residents_by_cell(workspace: Workspace, grid: Grid) -> tuple[pd.DataFrame, Margins | None]:
