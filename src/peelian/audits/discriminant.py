@@ -35,9 +35,9 @@ def signal_at(chance: npt.ArrayLike, *, carrying: npt.ArrayLike, separation: npt
     array of float
         In standard deviations from the mean signal of those who carry nothing.
     """
-    apart = np.asarray(separation, dtype=np.float64)
+    at, share, apart = (np.asarray(given, dtype=np.float64) for given in (chance, carrying, separation))
     # By Bayes' rule the log-odds rise in a straight line with the signal: that is what equal spreads are for.
-    return np.asarray((special.logit(chance) - special.logit(carrying)) / apart + apart / 2)
+    return np.asarray((special.logit(at) - special.logit(share)) / apart + apart / 2)
 
 
 def stop_outcomes(

@@ -123,11 +123,13 @@ def stop_counts(table: pd.DataFrame, *, reference: str) -> StopCounts:
     used = wide["stops"].loc[order].sum(axis=0) > 0
     if (empty := int((~used).sum())) > 0:
         notes.append(f"{empty} districts have no stops of these groups and were left out.")
-    laid = [wide[name].loc[order, used.to_numpy()] for name in COUNTS]
+    laid = {name: wide[name].loc[order, used.to_numpy()].to_numpy(dtype=np.int64) for name in COUNTS}
     return StopCounts(
-        tuple(str(district) for district in laid[0].columns),
-        tuple(order),
-        *(part.to_numpy(dtype=np.int64) for part in laid),
+        districts=tuple(str(district) for district in used.index[used]),
+        groups=tuple(order),
+        stops=laid["stops"],
+        searches=laid["searches"],
+        hits=laid["hits"],
         unused=unused,
         notes=tuple(notes),
     )

@@ -44,15 +44,16 @@ PRIORS: dict[str, tuple[float, float]] = {
 and centred where traffic stops lie: some 5 in 100 carry something, search at 1 in 4. A scale multiplies every
 deviation."""
 
-SHARED = (
+SHARED: tuple[str, ...] = (
     "carrying",
     "carrying_group",
     "carrying_spread",
     "separation",
     "separation_group",
     "separation_spread",
+    "threshold",
+    "threshold_spread",
 )
-SHARED += ("threshold", "threshold_spread")
 CELLS = ("phi", "log_delta", "log_odds")
 
 
@@ -265,7 +266,7 @@ def _between(told: Any, precision: Any, mean: Any, prior_precision: Any, own: An
 @lru_cache(maxsize=8)
 def _compiled(groups: int, districts: int, warmup: int, samples: int) -> Any:
     """One chain as compiled code, from a key, a scale and data of that shape to draws by name."""
-    import jax
+    jax = _jax()
     import jax.numpy as jnp
     from jax.flatten_util import ravel_pytree
     from numpyro.infer import NUTS
@@ -324,8 +325,9 @@ def _shapes(groups: int, districts: int) -> dict[str, tuple[int, ...]]:
         "by_delta",
         "phi",
         "log_delta",
+        "d_by_phi",
+        "d_by_delta",
     )
-    cells += ("d_by_phi", "d_by_delta")
     return dict.fromkeys(cells, (groups, districts)) | {"d_precision": (districts,)}
 
 
