@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peelian.audits.stop_fields import is_missing, labels_of, refuse_identifying, yes_or_no
+from peelian.audits.stop_fields import is_missing, labels_of, times_of, yes_or_no
 from peelian.audits.stop_records import COLUMNS, read_stops, stop_records
 from peelian.errors import DataError, NotEnoughDataError, SourceError, UsageError
 
@@ -65,58 +65,6 @@ def test_every_row_stays_and_what_is_missing_is_counted() -> None:
     assert read.counts["repeated"] >= 7
 
 
-@pytest.mark.parametrize(
-    ("field", "column"),
-    [
-        ("group", "driver_name"),
-        ("group", "dob"),
-        ("time", "date_of_birth"),
-        ("place", "home_address"),
-        ("basis", "officer_id"),
-        ("group", "plate"),
-        ("hit", "subject_phone"),
-        ("group", "LicenseNumber"),
-    ],
-)
-def test_a_column_whose_name_is_of_a_human_being_is_refused(field: str, column: str) -> None:
-    raw = table().assign(**{column: "x"})
-    with pytest.raises(DataError, match=r"its name says .* never persons"):
-        stop_records(raw, mapping={**MAP, field: column})
-
-
-@pytest.mark.parametrize(
-    ("field", "values"),
-    [
-        ("group", [f"Smith, Jo{'abcdefghij'[k % 10]}" for k in range(100)]),
-        ("group", [f"19{k % 80 + 10}-03-0{k % 9 + 1}" for k in range(100)]),
-        ("basis", ["jo@example.org"] * 100),
-        ("place", [f"{k} Main St" for k in range(100)]),
-        ("basis", ["AB12 CDE", "CD34 EFG"] * 50),
-        ("group", [str(100_000 + k) for k in range(100)]),
-        ("place", [f"p{k}" for k in range(100)]),
-        ("basis", ["the driver told us at some length how he had come to be there, " * 3] * 100),
-    ],
-)
-def test_values_that_are_of_a_human_being_are_refused(field: str, values: list[str]) -> None:
-    with pytest.raises(DataError, match="never persons"):
-        refuse_identifying(field, "column", pd.Series(values))
-
-
-@pytest.mark.parametrize(
-    ("field", "column", "values"),
-    [
-        ("group", "officer_defined_ethnicity", ["Black", "White"] * 60),
-        ("group", "subject_age", ["18-24", "25-34", "over 34"] * 40),
-        ("place", "neighborhood_name", ["Near - North", "Downtown West"] * 60),
-        ("place", "beat_id", [1, 2, 3] * 40),
-        ("basis", "legislation", ["Misuse of Drugs Act 1971 (section 23)"] * 120),
-        ("search", "personSearch", ["YES", "NO"] * 60),
-    ],
-)
-def test_fields_of_a_stop_are_let_in(field: str, column: str, values: list[object]) -> None:
-    refuse_identifying(field, column, pd.Series(values))
-
-
 def test_ways_to_say_that_nothing_was_recorded() -> None:
     said = ["", " ", "-", "Unknown", "N/A", "Not Stated", "Other ethnic group - Not stated", "nan"]
     assert all(is_missing(one) for one in said)
@@ -128,8 +76,17 @@ def test_yes_no_and_neither() -> None:
     assert yes_or_no("hit", pd.Series(["Yes", "no", "", None, "TRUE", "0"])).tolist() == [
         True, False, pd.NA, pd.NA, True, False,
     ]  # fmt: skip
-    with pytest.raises(DataError, match="expected yes or no"):
-        yes_or_no("hit", pd.Series(["Arrest", "no", "Warning"]))
+    with pytest.raises(DataError, match="2 of its values are neither; expected yes or no") as no:
+        yes_or_no("hit", pd.Series(["Arrest", "no", "Warning"], name="found"))
+    assert "Arrest" not in no.value.message
+
+
+def test_times_that_can_not_be_read_are_counted_and_not_repeated() -> None:
+    with pytest.raises(DataError, match="'when' was given as time, and 2 of its 3 values") as no:
+        times_of(pd.Series(["Mary Whitcombe", "Jo Smith", "2024-03-01 22:15"], name="when"))
+    assert "Mary" not in no.value.message
+    with pytest.raises(DataError, match="0 values"):
+        times_of(pd.Series(["", None], name="when"))
 
 
 def test_times_in_utc_become_the_clock_on_the_wall() -> None:

@@ -13,7 +13,7 @@ from peelian.errors import DataError, RefusedError, UsageError
 from peelian.publish.audit_stops import audit_stops_page
 from peelian.publish.wording import check_page, visible_text
 from peelian.workspace import Workspace
-from peelian.workspace.audit_stops import audit_stops, stops_of_file
+from peelian.workspace.audit_stops import _read, audit_stops, stops_of_file
 from peelian.workspace.init import init
 from peelian.workspace.ledger import verify_ledger
 from peelian.workspace.replay import replay
@@ -115,19 +115,44 @@ def test_what_was_kept_gives_the_same_and_a_forged_table_is_refused(
     files: dict[str, Path], tmp_path: Path
 ) -> None:
     whole = stops_of_file(files["stops"], **HERE)
-    from peelian.workspace.audit_stops import _read
-
     read = {k: HERE[k] for k in ("mapping", "zone")}
     given = _read(files["stops"], None, None, None, place="area", **read)
-    given.tables["stops"].to_parquet(tmp_path / "kept.parquet", index=False)
+    kept = given.tables["stops"]
+    kept.to_parquet(tmp_path / "kept.parquet", index=False)
     assert stops_of_file(tmp_path / "kept.parquet", **HERE) == whole
-    forged = given.tables["stops"]
-    attrs = forged.attrs
-    forged["group"] = [f"Smith, Jo{'abcdefghij'[k % 10]}" for k in range(len(forged))]
-    forged.attrs = attrs
-    forged.to_parquet(tmp_path / "forged.parquet", index=False)
-    with pytest.raises(DataError, match="never persons"):
-        stops_of_file(tmp_path / "forged.parquet", **HERE)
+    everyday = pd.Timestamp("1950-01-01") + pd.to_timedelta(np.arange(len(kept)) * 9, unit="D")
+    for column, values, why in (
+        ("group", [f"Smith, Jo{'abcdefghij'[k % 10]}" for k in range(len(kept))], "never persons"),
+        ("area", [f"square {k} of Mary" for k in range(len(kept))], "never persons"),
+        ("day", everyday, "days of birth"),
+        ("day", SECRET, "day are of another type"),
+        ("lat", SECRET, "lat are of another type"),
+    ):
+        forged = kept.assign(**{column: values})
+        forged.attrs = kept.attrs
+        forged.to_parquet(tmp_path / "forged.parquet", index=False)
+        with pytest.raises(DataError, match=why) as no:
+            stops_of_file(tmp_path / "forged.parquet", **HERE)
+        assert SECRET not in no.value.message
+
+
+def test_squares_are_kept_without_the_point_and_read_again(tmp_path: Path) -> None:
+    """In a wide place hardly a square recurs, which is no sign of somebody's own."""
+    rng = np.random.default_rng(0)
+    n = 300
+    north, east = 44.5 + rng.uniform(0, 0.5, n), -93.5 + rng.uniform(0, 0.5, n)
+    table = pd.DataFrame({"y": north, "x": east, "race": rng.choice(["X", "Y"], n)})
+    table.to_csv(tmp_path / "wide.csv", index=False)
+    fields = {"mapping": {"lat": "y", "lon": "x", "group": "race"}}
+    kept = _read(tmp_path / "wide.csv", None, None, None, place="area", **fields).tables["stops"]
+    assert kept["area"].nunique() > 0.8 * n
+    exact = kept.assign(lat=north)
+    exact.attrs = kept.attrs
+    for name, written in (("kept", kept), ("exact", exact)):
+        written.to_parquet(tmp_path / f"{name}.parquet", index=False)
+        again = _read(tmp_path / f"{name}.parquet", None, None, None, place="area").records.frame
+        assert again["area"].tolist() == kept["area"].tolist()
+        assert again["lat"].equals(again["lat"].round(2))
 
 
 def test_pages_with_nothing_one_and_many_findings(files: dict[str, Path], tmp_path: Path) -> None:

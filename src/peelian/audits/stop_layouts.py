@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from peelian.audits.stop_fields import labels_of, yes_or_no
+from peelian.audits.stop_refusals import told_columns
 from peelian.errors import DataError
 from peelian.records.sources.base import fold_column
 
@@ -34,8 +35,6 @@ class StopLayout:
     times : str
         What times without an offset are: ``local`` or ``utc``.
     notes : tuple of str
-    checked : frozenset of str
-        Fields that a user mapped, which are looked at before they are read.
     """
 
     name: str
@@ -45,7 +44,6 @@ class StopLayout:
     zone: str | None = None
     times: Literal["local", "utc"] = "local"
     notes: tuple[str, ...] = ()
-    checked: frozenset[str] = frozenset()
 
 
 def layout_of(header: Sequence[str], name: str | None, *, required: bool) -> StopLayout:
@@ -61,13 +59,11 @@ def layout_of(header: Sequence[str], name: str | None, *, required: bool) -> Sto
     if not names and not required:
         return StopLayout("mapped", {})
     if not names:
-        msg = f"the columns {', '.join(header)} are of no known layout ({', '.join(sorted(LAYOUTS))})"
+        msg = f"the file has {told_columns(header)}: no known layout ({', '.join(sorted(LAYOUTS))})"
         raise DataError(msg, hint="--map time=COLUMN,group=COLUMN,place=COLUMN,search=COLUMN,hit=COLUMN")
     lacking = [column for column in LAYOUTS[names[0]].needs if column not in folded]
     if lacking:
-        msg = (
-            f"the file lacks {', '.join(lacking)}, which {names[0]} has; its columns are {', '.join(header)}"
-        )
+        msg = f"the file lacks {', '.join(lacking)}, which {names[0]} has; it has {told_columns(header)}"
         raise DataError(msg, hint="give another layout, or --map")
     return LAYOUTS[names[0]].make(folded)
 

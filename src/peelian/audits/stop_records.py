@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from peelian.audits.stop_fields import FIELDS, labels_of, refuse_identifying, times_of, yes_or_no
+from peelian.audits.stop_fields import FIELDS, labels_of, times_of, yes_or_no
 from peelian.audits.stop_layouts import LAYOUTS, StopLayout, layout_of
+from peelian.audits.stop_refusals import refuse_births, refuse_identifying, told_columns
 from peelian.errors import DataError, NotEnoughDataError, SourceError, UsageError
 from peelian.records.files import OpenedFile, open_file
 
@@ -190,8 +191,9 @@ def _fields(header: tuple[str, ...], layout: str | None, mapping: Mapping[str, s
     columns = {**found.columns, **given}
     for name, column in columns.items():
         if column not in header:
-            near = difflib.get_close_matches(column, header, n=2)
-            msg = f"column {column!r} was given as {name}, but the file has {', '.join(header)}"
+            told = told_columns(header)
+            near = [one for one in difflib.get_close_matches(column, header, n=2) if one in told.split(", ")]
+            msg = f"column {column!r} was given as {name}, but the file has {told}"
             raise DataError(
                 msg, hint=f"did you mean {' or '.join(near)}?" if near else f"--map {name}=COLUMN"
             )
@@ -220,7 +222,6 @@ def _fields(header: tuple[str, ...], layout: str | None, mapping: Mapping[str, s
         zone=found.zone,
         times=found.times,
         notes=found.notes,
-        checked=frozenset(given),
     )
 
 
@@ -238,7 +239,7 @@ def _records(
     if len(raw) < FEWEST:
         msg = f"the file has {len(raw)} stops; expected at least {FEWEST}, as nothing can be compared with fewer"
         raise NotEnoughDataError(msg, hint="give a longer time or a larger place")
-    for name in sorted(found.checked):
+    for name in sorted(set(found.columns) & set(FIELDS)):
         refuse_identifying(name, found.columns[name], raw[found.columns[name]])
     zone = zone if zone is not None else found.zone
     if zone and zone not in available_timezones():
@@ -333,6 +334,7 @@ def _clock(
             ["No time was given, so nothing can be told by it."],
         )
     when, said_utc = times_of(raw[found.columns["time"]])
+    refuse_births(found.columns["time"], when)
     as_utc = said_utc or (times or found.times) == "utc"
     notes = []
     if as_utc and not zone:

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from peelian._version import __version__
 from peelian.audits.finding import Threshold
-from peelian.audits.stop_fields import refuse_identifying
 from peelian.audits.stop_records import COLUMNS, StopRecords, Times, read_stops
+from peelian.audits.stop_refusals import refuse_births, refuse_identifying, told_columns
 from peelian.audits.stop_residents import Residents, residents_by_area
 from peelian.audits.stop_thresholds import inferred_thresholds
 from peelian.audits.stops import StopsAudit, stops_audit
@@ -35,6 +35,7 @@ __all__ = ["audit_stops", "stops_of_file"]
 VERB = "audit_stops"
 KEPT = "stops"
 """Under this name a kept table says how it was read."""
+SQUARE = r"square \d{1,6}-\d{1,6}"
 COUNTS = ("count", "incidents", "reports", "n")
 REPLICATES = 1000
 
@@ -281,9 +282,19 @@ def _again(frame: pd.DataFrame, about: Mapping[str, Any]) -> StopRecords:
         given = ", ".join(map(str, frame.columns))
         msg = f"a kept table of stops has the columns {given}; expected {', '.join(COLUMNS)}"
         raise DataError(msg, hint="give the file that it was made from")
+    kinds = {"day": "M", "minute": "f", "lat": "f", "lon": "f"}
+    other = [column for column, kind in kinds.items() if frame[column].dtype.kind != kind]
+    if other:
+        msg = f"in a kept table of stops {', '.join(other)} are of another type; expected days, minutes and degrees"
+        raise DataError(msg, hint="give the file that it was made from")
     for column, name in (("area", "place"), ("group", "group"), ("basis", "basis")):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), None)
-        refuse_identifying(name, column, frame[column])
+        # Squares of the map are the reader's own names, and in a wide place hardly one of them recurs.
+        squares = column == "area" and bool(frame[column].dropna().astype(str).str.fullmatch(SQUARE).all())
+        if not squares:
+            refuse_identifying(name, column, frame[column])
+    refuse_births("day", frame["day"])
+    frame[["lat", "lon"]] = frame[["lat", "lon"]].round(2)
     frame.attrs = {}
     return StopRecords(
         frame,
@@ -300,7 +311,7 @@ def _table(path: Path, place: str, only: tuple[str, ...] = ()) -> pd.DataFrame:
     """A table of areas: of `only` these columns where any are named, besides the area's; errors as `open_file`."""
     opened = open_file(path)
     if place not in opened.columns:
-        msg = f"column {place!r} was named, but {path.name} has {', '.join(opened.columns)}"
+        msg = f"column {place!r} was named, but {path.name} has {told_columns(opened.columns)}"
         raise DataError(msg, hint="--place COLUMN")
     wanted = [name for name in opened.columns if not only or name == place or name in only]
     if opened.parquet:
