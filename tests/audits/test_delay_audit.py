@@ -31,6 +31,21 @@ def test_the_same_delays_everywhere_show_no_gap_and_no_step() -> None:
     assert part.numbers["late_share"] < 0.1
 
 
+@pytest.mark.parametrize("slow", ["long", "mixed"])
+def test_the_newest_records_do_not_seem_quicker_for_want_of_time(slow: str) -> None:
+    # Delays never change; of the newest records the late reports are not in yet.
+    rng = np.random.default_rng(4)
+    long = np.floor(rng.lognormal(1.0, 1.8, 16_000)).astype(int)
+    mixed = np.where(rng.random(16_000) < 0.85, rng.geometric(0.5, 16_000) - 1, rng.integers(0, 300, 16_000))
+    days = long if slow == "long" else mixed
+    part = delay(records_of(_delayed(days, cut=True)), replicates=99)
+    assert part.standing == 0
+    limit, reach = part.numbers["late_after"], part.numbers["reach"]
+    assert limit < reach
+    truth = np.mean(days[days <= reach] > limit)
+    assert part.numbers["late_low"] <= truth <= part.numbers["late_high"]
+
+
 def test_later_reports_in_the_west_are_a_gap_between_the_groups() -> None:
     rng = np.random.default_rng(1)
     west = (made_frame()["x"] < X0 + 2000).to_numpy()

@@ -37,6 +37,9 @@ LATE = 0.9
 LONGEST = {"days": 365, "months": 12}
 """Later reports say nothing of how complete the latest weeks are."""
 
+REACH = 0.99
+"""Share of records within whose delay areas and times are compared; what comes later is left out of that."""
+
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
@@ -69,8 +72,12 @@ def delay(
     -----
     In days; in months where the time of report is known to the month alone. The distribution is that of the product
     limit with time turned round, since late reports of the latest weeks are not in yet (`peelian.records.delay`,
-    Lagakos, Barraj and De Gruttola 1988). A record is late if reported later than nine in ten of those old enough to
-    be.
+    Lagakos, Barraj and De Gruttola 1988). A record is late if it is reported later than nine in ten.
+
+    Areas and times are compared within a reach, the delay of 99 in 100: among records old enough to have been seen
+    with any delay within it, and without those that took longer. So a late report has the same chance to be in the
+    records whenever the thing happened; else the newest records would seem quick for want of time, and the share of
+    late ones would fall towards the end of any data.
     """
     unit, took, age, kept, odd = _measured(records)
     if took.size < FEWEST:
@@ -78,7 +85,8 @@ def delay(
     longest = min(LONGEST[unit], int(np.sort(age)[-FEWEST]))
     share = delay_distribution(took, age, longest=longest)
     limit = int(np.searchsorted(share, LATE * (1 - 1e-12)))
-    old = age > limit
+    reach = min(max(limit + 1, int(np.searchsorted(share, REACH * (1 - 1e-12)))), share.size - 1)
+    old = (age >= reach) & (took <= reach)
     late = took > limit
     area = records.area[kept]
     n = len(records.names)
@@ -103,6 +111,10 @@ def delay(
                 "The delay is from the earliest time that it can have happened; where that is not known, "
                 "it is that of the discovery."
             ),
+            (
+                f"Shares of late records are of those that were reported within {reach:,} {unit} and are old enough for "
+                f"that; {int((took > reach).sum()):,} that took longer are in none of them."
+            ),
             ECOLOGICAL,
         ),
         tables=tables,
@@ -113,6 +125,7 @@ def delay(
             "known": int(took.size),
             "odd": odd,
             "late_after": limit,
+            "reach": reach,
             "late_share": float((late & old).sum() / max(int(old.sum()), 1)),
             "late_low": low,
             "late_high": high,
