@@ -112,8 +112,8 @@ def delay(
                 "it is that of the discovery."
             ),
             (
-                f"Shares of late records are of those that were reported within {reach:,} {unit} and are old enough for "
-                f"that; {int((took > reach).sum()):,} that took longer are in none of them."
+                f"Shares of late records are of those that were reported within {reach:,} {unit} and are old enough "
+                f"for that; {int((took > reach).sum()):,} that took longer are in none of them."
             ),
             ECOLOGICAL,
         ),
