@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from peelian.errors import DataError, UsageError
 
@@ -132,8 +132,8 @@ def exact_interval(events: float, cases: float, *, level: float = 0.95) -> tuple
         msg = f"{events:g} events in {cases:g} cases at a level of {level} were given; expected events among cases"
         raise UsageError(msg)
     tail = (1 - level) / 2
-    low = 0.0 if events <= 0 else float(stats.beta.ppf(tail, events, cases - events + 1))
-    high = 1.0 if events >= cases else float(stats.beta.ppf(1 - tail, events + 1, cases - events))
+    low = 0.0 if events <= 0 else float(special.betaincinv(events, cases - events + 1, tail))
+    high = 1.0 if events >= cases else float(special.betaincinv(events + 1, cases - events, 1 - tail))
     return low, high
 
 
@@ -206,7 +206,7 @@ def contrast(
     middle = sum(w * (math.log(r) if logarithm else r) for w, r in zip(weights, rates, strict=True))
     each = [w / (t.events if logarithm else t.cases) for w, t in zip(weights, tallies, strict=True)]
     plain, effect = _variance(tallies, each, level)
-    reach = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(plain * effect)
+    reach = float(special.ndtri((1 + level) / 2)) * math.sqrt(plain * effect)
     return middle - reach, middle + reach
 
 
@@ -242,7 +242,7 @@ def _stretched(effect: float, degrees: float, level: float) -> float:
     if effect <= 1:
         return 1.0
     tail = (1 + level) / 2
-    wider = float(stats.t.ppf(tail, max(degrees, 1.0)) / stats.norm.ppf(tail)) ** 2
+    wider = float(special.stdtrit(max(degrees, 1.0), tail) / special.ndtri(tail)) ** 2
     return 1 + (effect - 1) * wider
 
 
