@@ -108,6 +108,21 @@ def test_searches_other_stops_and_stops_after_dark_are_denominators_too() -> Non
         benchmark(records, basis="whim")
 
 
+def test_stops_that_do_not_say_whether_they_were_searched_are_in_the_bounds() -> None:
+    records, _ = stops_by_area(2000)
+    frame = records.frame
+    unknown = np.random.default_rng(1).random(len(frame)) < 0.2
+    less = replace(records, frame=frame.assign(search=frame["search"].mask(unknown)))
+    row = ratios(benchmark(less, reference="Y")).loc["their stops"]
+    x, y = (frame["group"] == name for name in "XY")
+    s, u = frame["search"].astype(bool) & ~unknown, unknown
+    lowest = (x & s).sum() / x.sum() / ((y & (s | u)).sum() / y.sum())
+    highest = (x & (s | u)).sum() / x.sum() / ((y & s).sum() / y.sum())
+    assert (row["bound_low"], row["bound_high"]) == pytest.approx((lowest, highest))
+    plain = (x & s).sum() / (x & ~u).sum() / ((y & s).sum() / (y & ~u).sum())
+    assert row["ratio"] == pytest.approx(plain)
+
+
 def test_thresholds_small_groups_and_few_residents() -> None:
     records, table = stops_by_area(rate=2.0)
     frame = records.frame.copy()

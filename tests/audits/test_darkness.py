@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.interpolate import CubicSpline
+from sklearn.linear_model import LogisticRegression
 
 from peelian.audits.darkness import darkness_test
 from peelian.audits.finding import Threshold
 from peelian.audits.stop_light import after_dark, around_clock_changes, light_of
-from peelian.audits.stop_records import read_stops
+from peelian.audits.stop_records import StopRecords, read_stops
 from peelian.errors import NotEnoughDataError, UsageError
 
 from .simulated_stops import LAT, LON, ZONE, stops_by_light
@@ -129,3 +131,77 @@ def test_minneapolis(shared_data) -> None:
     assert black.low < 1 < black.high
     assert 0.8 < black.value < 1
     assert audit.counts["used"] > 11_000
+
+
+def by_itself(records: StopRecords, *, model: str, degree: int) -> float:
+    """The ratio of X after dark, from other software: scikit-learn, SciPy's cubic splines, dummies of pandas."""
+    light = light_of(records, **HERE)
+    rows = light.used.copy()
+    if model == "around changes of clocks":
+        rows &= around_clock_changes(records, weeks=4)
+    frame = records.frame[rows]
+    minute = frame["minute"].to_numpy()
+    knots = np.quantile(minute, np.linspace(0, 1, degree + 1))
+    unit = np.eye(degree + 1)[1:]
+    clock = [CubicSpline(knots, one, bc_type="natural")(minute) for one in unit] if degree > 1 else [minute]
+    areas = pd.get_dummies(frame["area"], drop_first=True).to_numpy(dtype=float)
+    columns = [light.dark[rows], *clock]
+    if model != "clock time alone":
+        columns += [*areas.T]
+    if model == "each area its own clock time":
+        columns += [*(areas * ((minute - minute.mean()) / 60)[:, None]).T]
+    if model == "around changes of clocks":
+        columns += [frame["day"].dt.month > 6]
+    X = np.column_stack(columns).astype(float)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    fit = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000, solver="newton-cholesky").fit(
+        X, frame["group"] == "X"
+    )
+    return float(np.exp(fit.coef_[0][0] / np.std(light.dark[rows])))
+
+
+def test_every_model_is_the_one_of_other_software() -> None:
+    records = stops_by_light(6000, ratio=0.7)
+    table = darkness_test(records, reference="Y", **HERE).frame
+    assert len(table) == 9
+    for row in table.to_dict("records"):
+        other = by_itself(records, model=row["model"], degree=row["degree"])
+        assert row["ratio"] == pytest.approx(other, rel=1e-5), row["model"]
+    assert table["ratio"].round(6).nunique() == 9
+
+
+def test_copies_of_stops_on_the_same_day_are_no_evidence() -> None:
+    records = stops_by_light(2500, ratio=0.7)
+    often = replace(records, frame=pd.concat([records.frame] * 4, ignore_index=True))
+    one, other = (
+        darkness_test(r, reference="Y", degrees=(2,), **HERE).frame.set_index("model").loc["areas"]
+        for r in (records, often)
+    )
+    assert other["stops"] == 4 * one["stops"]
+    assert other[["ratio", "low", "high"]].tolist() == pytest.approx(
+        one[["ratio", "low", "high"]].tolist(), rel=1e-4
+    )
+    assert np.log(one["high"] / one["ratio"]) == pytest.approx(1.97 * one["error"], rel=0.01)
+
+
+def test_the_bounds_are_those_by_hand() -> None:
+    records = stops_by_light(3000)
+    frame = records.frame.copy()
+    frame.loc[np.random.default_rng(0).random(len(frame)) < 0.1, "group"] = None
+    light = light_of(records, **HERE)
+    n = {
+        (group, dark): int((light.used & (light.dark == dark) & (frame["group"].fillna("-") == group)).sum())
+        for group in "XY-"
+        for dark in (True, False)
+    }
+    details = (
+        darkness_test(replace(records, frame=frame), reference="Y", degrees=(1,), **HERE).findings[0].details
+    )
+    odds = [
+        (n["X", True] + a)
+        / (n["X", False] + b)
+        / ((n["Y", True] + n["-", True] - a) / (n["Y", False] + n["-", False] - b))
+        for a in (0, n["-", True])
+        for b in (0, n["-", False])
+    ]
+    assert (details["bound_low"], details["bound_high"]) == pytest.approx((min(odds), max(odds)))

@@ -104,6 +104,42 @@ def test_missing_outcomes_and_groups_are_bounded() -> None:
     assert "whatever was not recorded" in found.sentences()[1]
 
 
+def test_stops_that_do_not_say_whether_they_were_searched_are_in_the_bounds_alone() -> None:
+    records, _ = stops_by_area(4000, hit_gap=-0.1, missing=0.1)
+    frame = records.frame
+    known = outcome_test(records, reference="Y").frame.set_index("group").loc["X"]
+    unknown = np.random.default_rng(1).random(len(frame)) < 0.2
+    hidden = outcome_test(
+        replace(
+            records, frame=frame.assign(search=frame["search"].mask(unknown & ~frame["search"].astype(bool)))
+        ),
+        reference="Y",
+    )
+    row = hidden.frame.set_index("group").loc["X"]
+    same = ["searches", "hits", "rate", "gap", "gap_low", "gap_high", "gap_within", "unknown"]
+    assert row[same].tolist() == pytest.approx(known[same].tolist())
+    assert row["gap_bound_low"] < known["gap_bound_low"] - 0.01
+    assert row["gap_bound_high"] > known["gap_bound_high"] + 0.01
+    assert row["bound_low"] < known["bound_low"]
+
+
+def test_searches_without_a_place_are_in_no_area() -> None:
+    records, _ = stops_by_area(4000, hit_gap=-0.1)
+    frame = records.frame
+    none = np.random.default_rng(1).random(len(frame)) < 0.3
+    less = replace(records, frame=frame.assign(area=frame["area"].mask(none).astype(object)))
+    only = replace(records, frame=frame[~none].reset_index(drop=True))
+    gap, within = outcome_test(less, reference="Y").findings
+    assert within.value == pytest.approx(outcome_test(only, reference="Y").findings[1].value)
+    assert gap.value == pytest.approx(outcome_test(records, reference="Y").findings[0].value)
+    n = int((none & frame["search"].astype(bool)).sum())
+    assert within.details["without_place"] == n
+    assert any(f"{n:,} searches of either group have no place" in one for one in within.limits)
+    nowhere = outcome_test(replace(records, frame=frame.assign(area=None)), reference="Y").findings[1]
+    assert nowhere.value is None
+    assert nowhere.limits[0] == "No area has searches of both groups with a known outcome."
+
+
 def test_thresholds_small_numbers_and_what_can_not_be_told() -> None:
     records, _ = stops_by_area(hit_gap=-0.2)
     held = {"hit_rate_gap": Threshold(0.05, "the board", "2022-01-01")}

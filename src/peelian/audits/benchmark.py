@@ -23,7 +23,7 @@ from scipy import stats
 
 from peelian.audits.base import Audit
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.stop_bounds import allocated, ratio_bounds
+from peelian.audits.stop_bounds import Bounds, Three, allocated, kind_bounds, ratio_bounds
 from peelian.audits.stop_draws import Interval, StopDraws, wider
 from peelian.audits.stop_records import StopRecords
 from peelian.audits.stop_residents import Residents
@@ -386,7 +386,11 @@ def _row(
         draws.by_area([above[group], above[reference]], list(below.values()) if below else None, areas),
         draws.by_day([above[group], above[reference]], list(below.values()) if below else None, under[:2]),
     )
-    bounds = ratio_bounds(n, r, missing, under=(under[0], under[1], under[2]))
+    bounds = (
+        ratio_bounds(n, r, missing, under=(under[0], under[1], 0.0))
+        if one.below is None
+        else _bounds_of_kinds(one, label, group, reference)
+    )
     upper = allocated(frame, one.above, [group, reference])
     lower = (
         np.array(under[:2])
@@ -396,6 +400,22 @@ def _row(
     shared = float(upper[0] / lower[0] / (upper[1] / lower[1]))
     ends = {"low": interval.low, "high": interval.high, "bound_low": bounds[0], "bound_high": bounds[1]}
     return {**row, **ends, "allocated": shared}, interval, one
+
+
+def _bounds_of_kinds(one: Denominator, label: npt.NDArray[np.object_], group: str, reference: str) -> Bounds:
+    """Ends where stops are held against stops: whatever groups and kinds were not recorded."""
+    below = np.asarray(one.below)
+    no, unknown = below & ~one.above, ~below & ~one.above
+
+    def three(rows: Bools) -> Three:
+        return float((rows & one.above).sum()), float((rows & no).sum()), float((rows & unknown).sum())
+
+    return kind_bounds(
+        three(label == group),
+        three(label == reference),
+        missing=three(np.asarray(pd.isna(label))),
+        of_all=bool((below & one.above).any()),
+    )
 
 
 def _finding(

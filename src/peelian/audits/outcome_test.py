@@ -24,7 +24,7 @@ from peelian.audits.base import Audit
 from peelian.audits.benchmark import groups_to_compare
 from peelian.audits.blocks import quantile_interval, resampled_sums
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.stop_bounds import gap_bounds, share_bounds
+from peelian.audits.stop_bounds import Three, gap_bounds, share_bounds
 from peelian.audits.stop_records import StopRecords
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import NotEnoughDataError, UsageError
@@ -64,8 +64,9 @@ class OutcomeTest(Audit):
         One row an outcome and group: ``outcome``, ``group``, ``searches`` (with a known outcome), ``hits``, ``rate``
         with ``low`` and ``high`` (Wilson), ``unknown`` (searches without an outcome), ``bound_low``, ``bound_high``,
         ``gap`` to the reference with ``gap_low``, ``gap_high``, ``gap_bound_low``, ``gap_bound_high``, ``gap_within``
-        areas with ``within_low``, ``within_high``, and ``least_shown``: the gap that so many searches had shown 80
-        times in 100.
+        areas with ``within_low``, ``within_high`` (``without_place``: searches of either group that are in no area),
+        and ``least_shown``: the gap that so many searches had shown 80 times in 100. Bounds hold whatever groups,
+        outcomes and searches were not recorded.
     found : tuple of Finding
     """
 
@@ -246,7 +247,10 @@ class _Part:
         replicates: int,
         seed: int,
     ) -> None:
-        frame = records.frame[searched]
+        # Stops of which it isn't known whether there was a search are in the bounds, and in nothing else.
+        unknown = records.frame["search"].isna().to_numpy()
+        frame = records.frame[searched | unknown]
+        self.searched = searched[searched | unknown]
         self.outcome, self.reference, self.level, self.replicates, self.seed = (
             outcome,
             reference,
@@ -256,16 +260,17 @@ class _Part:
         )
         self.group = frame["group"].to_numpy(dtype=object)
         value = frame[outcome]
-        self.hit, self.known = value.fillna(False).to_numpy(dtype=bool), value.notna().to_numpy()
-        self.area = pd.factorize(frame["area"].fillna("no place"))[0]
-        self.day = pd.factorize(frame["day"])[0]
+        self.yes, self.no = ((value == v).fillna(False).to_numpy(dtype=bool) for v in (True, False))
+        self.hit, self.known = self.yes & self.searched, (self.yes | self.no) & self.searched
+        self.area = pd.factorize(frame["area"])[0]
+        self.day = pd.factorize(frame["day"], sort=True)[0]
 
     def rows_of(self, group: str | None) -> Bools:
         return np.asarray(pd.isna(self.group) if group is None else self.group == group)
 
     def count(self, group: str | None) -> tuple[float, float, float]:
         """Hits, searches with an outcome, and searches without one."""
-        rows = self.rows_of(group)
+        rows = self.rows_of(group) & self.searched
         known = float((rows & self.known).sum())
         return float((rows & self.hit).sum()), known, float(rows.sum()) - known
 
@@ -290,26 +295,33 @@ class _Part:
             "gap_bound_low",
         )
         row |= dict.fromkeys((*names, "gap_bound_high", "gap_within", "within_low", "within_high"), np.nan)
-        row |= {"least_shown": np.nan, "p": np.nan, "within_p": np.nan}
+        row |= {"without_place": np.nan, "least_shown": np.nan, "p": np.nan, "within_p": np.nan}
         if n < FEWEST:
             return row
-        own, other, none = self._three(group), self._three(self.reference), self._three(None)
+        own, other = self._three(group), self._three(self.reference)
+        maybe = self._maybe(group), self._maybe(self.reference)
+        none = _both(self._three(None), self._maybe(None))
         low, high = wilson(hits, n, level=self.level)
-        bounds = share_bounds(*own, missing=none)
+        bounds = share_bounds(*own, missing=_both(none, maybe[0]))
         row |= {"rate": hits / n, "low": low, "high": high, "bound_low": bounds[0], "bound_high": bounds[1]}
         if group == self.reference:
             return row
+        ends = gap_bounds(own, other, missing=none, maybe=maybe)
         return {
             **row,
             **self._gap(group),
-            **dict(
-                zip(("gap_bound_low", "gap_bound_high"), gap_bounds(own, other, missing=none), strict=True)
-            ),
+            **dict(zip(("gap_bound_low", "gap_bound_high"), ends, strict=True)),
         }
 
-    def _three(self, group: str | None) -> tuple[float, float, float]:
+    def _three(self, group: str | None) -> Three:
         hits, n, unknown = self.count(group)
         return hits, n - hits, unknown
+
+    def _maybe(self, group: str | None) -> Three:
+        """The same of stops of which it isn't known whether there was a search."""
+        rows = self.rows_of(group) & ~self.searched
+        yes, no = float((rows & self.yes).sum()), float((rows & self.no).sum())
+        return yes, no, float(rows.sum()) - yes - no
 
     def _gap(self, group: str) -> dict[str, float]:
         (a, n, _), (c, k, _) = self.count(group), self.count(self.reference)
@@ -321,6 +333,7 @@ class _Part:
         z = float(stats.norm.ppf((1 + self.level) / 2))
         error = (high - low) / (2 * z)
         strata = self._strata(group)
+        placed = float(strata[1].sum() + strata[3].sum())
         within, spread, _ = mantel_haenszel(*strata)
         return {
             "gap": gap,
@@ -328,6 +341,7 @@ class _Part:
             "gap_high": high,
             "p": float(2 * stats.norm.sf(abs(gap) / error)) if error > 0 else np.nan,
             "least_shown": error * (z + float(stats.norm.ppf(POWER))),
+            "without_place": n + k - placed,
             "gap_within": within,
             "within_low": within - z * spread,
             "within_high": within + z * spread,
@@ -335,11 +349,11 @@ class _Part:
         }
 
     def _strata(self, group: str) -> tuple[Floats, Floats, Floats, Floats]:
-        """Hits and searches by area, of the group and of the reference."""
+        """Hits and searches by area, of the group and of the reference; those without a place are in none."""
         m = int(self.area.max(initial=0)) + 1
         counts = []
         for name in (group, self.reference):
-            rows = self.rows_of(name) & self.known
+            rows = self.rows_of(name) & self.known & (self.area >= 0)
             counts += [
                 np.bincount(self.area[rows & self.hit], minlength=m),
                 np.bincount(self.area[rows], minlength=m),
@@ -370,6 +384,10 @@ class _Part:
         )
 
 
+def _both(one: Three, other: Three) -> Three:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]
+
+
 def _findings(
     row: Mapping[str, Any],
     reference: str,
@@ -385,10 +403,16 @@ def _findings(
     ):
         value, low, high = (None if np.isnan(row[name]) else float(row[name]) for name in names)
         why = [LIMITS[0]] if kind == "all" else [LIMITS[0], ALONE]
-        if value is None:
+        if kind != "all" and row["without_place"] > 0:
+            why.append(
+                f"{int(row['without_place']):,} searches of either group have no place and are in no area."
+            )
+        if value is None and kind != "all" and not np.isnan(row["gap"]):
+            why.insert(0, "No area has searches of both groups with a known outcome.")
+        elif value is None:
             why.insert(0, f"{int(row['searches'])} searches with a known outcome: too few for a number.")
         keys = ("searches", "hits", "unknown", "rate", "gap_bound_low", "gap_bound_high", "least_shown", "p")
-        shown = {k: k for k in keys} if kind == "all" else {"p": "within_p"}
+        shown = {k: k for k in keys} if kind == "all" else {"p": "within_p", "without_place": "without_place"}
         where = "" if kind == "all" else ", within areas"
         made.append(
             Finding(

@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["allocated", "gap_bounds", "ratio_bounds", "share_bounds"]
+__all__ = ["allocated", "gap_bounds", "kind_bounds", "ratio_bounds", "share_bounds"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Bounds = tuple[float | None, float | None]
+Three = tuple[float, float, float]
+"""Rows with yes, with no, and of which it isn't known."""
 
 PART_OF_DAY = 240.0
 """Minutes; stops of one area are allocated within each such part of the day."""
@@ -48,7 +50,38 @@ def ratio_bounds(
     return low, high
 
 
-def share_bounds(yes: float, no: float, unknown: float, *, missing: tuple[float, float, float]) -> Bounds:
+def kind_bounds(group: Three, reference: Three, *, missing: Three, of_all: bool) -> Bounds:
+    """Ends of the ratio of two groups' shares of yes, over missing groups and over rows of which yes or no is unknown.
+
+    Parameters
+    ----------
+    group, reference, missing : (float, float, float)
+        Rows with yes, with no, and with neither recorded, of either group and of those without one.
+    of_all : bool
+        Yes as a share of all, as searches of stops are; else yes for each no, as stops by daylight for those after
+        dark.
+
+    Notes
+    -----
+    A row that lacks both is given to one group only, so both ends are reached by something that could be.
+    """
+    low, inverse = (
+        _least_ratio(one, other, missing, of_all) for one, other in ((group, reference), (reference, group))
+    )
+    return low, None if not inverse else 1 / inverse
+
+
+def _least_ratio(group: Three, reference: Three, missing: Three, of_all: bool) -> float | None:
+    yes, no, either = missing
+    to_group = np.arange(either + 1)
+    own = group[1] + group[2] + no + to_group + (group[0] if of_all else 0.0)
+    most = reference[0] + reference[2] + yes + either - to_group
+    against = reference[1] + (most if of_all else 0.0)
+    ratio = group[0] * against / np.where(own * most > 0, own * most, np.nan)
+    return None if np.isnan(ratio).all() else float(np.nanmin(ratio))
+
+
+def share_bounds(yes: float, no: float, unknown: float, *, missing: Three) -> Bounds:
     """Ends of the share of yes in a group, over unknown outcomes in it and rows whose group is missing.
 
     Parameters
@@ -67,26 +100,46 @@ def share_bounds(yes: float, no: float, unknown: float, *, missing: tuple[float,
 
 
 def gap_bounds(
-    group: tuple[float, float, float],
-    reference: tuple[float, float, float],
+    group: Three,
+    reference: Three,
     *,
-    missing: tuple[float, float, float],
+    missing: Three,
+    maybe: tuple[Three, Three] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
 ) -> Bounds:
     """Ends of the difference of two shares of yes, over unknown outcomes and missing groups.
 
+    Parameters
+    ----------
+    group, reference, missing : (float, float, float)
+        Rows with yes, with no, and with an unknown outcome.
+    maybe : ((float, float, float), (float, float, float))
+        The same of rows of the group and of the reference that may not count at all, such as stops of which it wasn't
+        recorded whether there was a search.
+
+    Notes
+    -----
     The lowest difference has every missing no in the group and every missing yes in the reference; the highest the
     other way round. A missing row is counted in one group only, and an unknown outcome of one is what serves the
     end, so rows with both missing are given to either.
     """
-    low = _extreme(group, reference, missing)
-    high = _extreme(reference, group, missing)
+    low = _extreme(_fewest(group, maybe[0]), _most(reference, maybe[1]), missing)
+    high = _extreme(_fewest(reference, maybe[1]), _most(group, maybe[0]), missing)
     return low, None if high is None else -high
 
 
+def _fewest(rows: Three, maybe: Three) -> Three:
+    """With those that may not count as takes the share of yes lowest."""
+    return rows[0], rows[1] + maybe[1] + maybe[2], rows[2]
+
+
+def _most(rows: Three, maybe: Three) -> Three:
+    return rows[0] + maybe[0] + maybe[2], rows[1], rows[2]
+
+
 def _extreme(
-    group: tuple[float, float, float],
-    reference: tuple[float, float, float],
-    missing: tuple[float, float, float],
+    group: Three,
+    reference: Three,
+    missing: Three,
 ) -> float | None:
     """The lowest share of the group less the highest of the reference."""
     hits, misses, either = missing

@@ -139,7 +139,8 @@ class StopsAudit(Audit):
         safe = [one for one in stand if _safe(one)]
         rest = ""
         if self.records.counts.get("without_group"):
-            rest = f", and {len(safe)} whatever the groups not recorded were"
+            what = "groups and searches" if self.records.counts.get("without_search") else "groups"
+            rest = f", and {len(safe)} whatever the {what} not recorded were"
         n = f"{len(alone)} of {len(tested)} comparison{'s' if len(tested) != 1 else ''}"
         differ = "differs" if len(alone) == 1 else "differ"
         counted = f"{len(stand)} when it is counted how many there are"
@@ -147,10 +148,19 @@ class StopsAudit(Audit):
 
     def _missing(self) -> list[str]:
         n, none = len(self.records), self.records.counts.get("without_group", 0)
-        if not none:
-            return []
-        share = f"No group was recorded in {none:,} of {n:,} stops ({none / n * 100:.1f} %). Nothing is assumed of them"
-        return [f"{share}: numbers have bounds between which they lie whatever those groups were."]
+        said = []
+        if none:
+            said.append(
+                f"No group was recorded in {none:,} of {n:,} stops ({none / n * 100:.1f} %). Nothing is assumed of "
+                "them: numbers have bounds between which they lie whatever those groups were."
+            )
+        unsaid = self.records.counts.get("without_search", 0)
+        if 0 < unsaid < n:
+            said.append(
+                f"Whether there was a search was not recorded in {unsaid:,} stops ({unsaid / n * 100:.1f} %). They are "
+                "in no rate of searches, and in the bounds of each."
+            )
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""

@@ -25,8 +25,8 @@ RATIO = (
     "there is no difference."
 )
 BOUNDS = (
-    "Ends between which a number lies whatever the groups and outcomes were that nobody recorded. They assume nothing, "
-    "so they are wide."
+    "Ends between which a number lies whatever the groups, searches and outcomes were that nobody recorded. They "
+    "assume nothing, so they are wide."
 )
 BY_LIGHT = (
     "Odds after dark that a stop is of the group and not of the reference, divided by the odds in daylight, at the "
