@@ -1,12 +1,17 @@
-"""What is computed for a workspace has the same bytes whatever the number of cores."""
+"""What is computed for a workspace has the same bytes whatever the number of cores, and says what it was made with."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib import metadata
 from typing import Any
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from peelian.workspace import calls
 from peelian.workspace.calls import recorded
 from peelian.workspace.outcome import Outcome
 from peelian.workspace.workspace import Workspace
@@ -34,3 +39,23 @@ def test_matrix_products_of_a_use_case_are_summed_in_one_order(acting: Opener) -
             assert seen["threads"] == {1}
             assert threads() == {given}, "whoever asked has their threads back"
     assert np.array_equal(*seen["sums"])
+
+
+def test_extras_are_named_where_they_are_installed_and_not_imported_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = metadata.version
+    held = {"jax": "1.2", "jaxlib": "1.3"}
+
+    def version(name: str) -> str:
+        if name in {"jax", "jaxlib", "numpyro"} and name not in held:
+            raise metadata.PackageNotFoundError(name)
+        return held.get(name) or real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    told = calls.platform_now.__wrapped__()
+    assert {name: told[name] for name in held} == held
+    assert "numpyro" not in told
+    assert told["numpy"] == np.__version__
+    script = "import sys; from peelian.workspace.calls import platform_now; platform_now(); "
+    subprocess.run([sys.executable, "-c", script + "assert 'jax' not in sys.modules"], check=True)

@@ -10,7 +10,7 @@ import functools
 import inspect
 import platform
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +46,11 @@ _LIBRARIES = (
     "shapely",
     "pyproj",
 )
+_EXTRAS = (
+    "jax",
+    "jaxlib",
+    "numpyro",
+)  # named where they are installed; asked of their metadata, not imported
 
 
 def recorded(
@@ -133,6 +138,9 @@ def code_digest() -> str:
 def platform_now() -> dict[str, str]:
     """What a computation runs on, as far as it can change its last bits."""
     libraries = {name: metadata.version(name) for name in _LIBRARIES}
+    for name in _EXTRAS:
+        with suppress(metadata.PackageNotFoundError):
+            libraries[name] = metadata.version(name)
     return {
         "python": platform.python_version(),
         "system": platform.system(),
