@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from peelian.audits.comparisons import benjamini_yekutieli, comparison_audit, holm, p_of_draws
+from peelian.audits.comparisons import benjamini_yekutieli, comparison_audit, p_of_draws
+from peelian.audits.many import holm
 from peelian.errors import DataError, UsageError
 
 P = st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12)

@@ -163,9 +163,6 @@ def test_our_own_plan_beside_it(tmp_path: Path, workspace: Workspace, file: Path
     )
     stored = json.loads((city / "runs/audit-0007/result.json").read_text())
     assert mine["value"] == pytest.approx(next(f["value"] for f in stored["findings"]))
-    assert mine["low"] == pytest.approx(stored["wide"]["ratios"][0]["low"], rel=1e-9), (
-        "the same on both pages"
-    )
     assert "Our own plans, by the same functions" in workspace.page(done.run, "audit_table.html").read_text()
     shutil.rmtree(city)
     again = replay(workspace, done.run)
@@ -178,7 +175,7 @@ def test_a_plan_s_audit_says_how_concentrated_it_is(demo_folder: Path) -> None:
     assert result["spread"]["plans"] == 1
     assert result["spread"]["attended"] == 20
     page = (demo_folder / "runs/audit-0007/audit.html").read_text()
-    for said in ("What is claimed", "How concentrated, and for how long", "Drawn in blocks of several sizes"):
+    for said in ("What is claimed", "How concentrated, and for how long"):
         assert said in page
 
 

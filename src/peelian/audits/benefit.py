@@ -16,11 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.by_unit import by_unit
 from peelian.audits.comparisons import p_of_draws
 from peelian.audits.estimates import Estimate
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.resampled import Resampled, by_unit, in_words, listed, told
+from peelian.audits.resampled import Resampled
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words, listed, told
 from peelian.errors import UsageError
 
 __all__ = ["LIMITS", "STAGES", "BenefitAudit", "benefit_audit"]
@@ -106,6 +108,7 @@ def benefit_audit(
     level: float = 0.95,
     replicates: int = 2000,
     seed: int = 0,
+    moved: npt.NDArray[np.int64] | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
 ) -> BenefitAudit:
     """Put what each group's places bear beside what they get.
@@ -125,6 +128,9 @@ def benefit_audit(
         What was done that is not patrol, by name: hours or visits.
     level, replicates, seed
         Of the intervals: percentiles of a bootstrap of blocks.
+    moved : array of int, shape (any, n_units), optional
+        Maps of the groups moved over the city (`peelian.audits.labels.shifts`): intervals of ratios are no narrower
+        than chance moves a ratio. Without them they are those of blocks alone.
     thresholds : mapping of str to Threshold, optional
         For ``benefit_ratio`` and ``burden_per_benefit``, held against the latest stage that is known.
 
@@ -144,7 +150,13 @@ def benefit_audit(
     impacts of confrontational proactive policing, PNAS 114.
     """
     city = Resampled.of(
-        residents, reference=reference, block=block, level=level, replicates=replicates, seed=seed
+        residents,
+        reference=reference,
+        block=block,
+        level=level,
+        replicates=replicates,
+        seed=seed,
+        moved=moved,
     )
     given = {"planned": planned, "approved": approved, "attended": attended}
     hours = {k: None if v is None else by_unit(f"{k} hours", v, city.n) for k, v in given.items()}
@@ -208,18 +220,13 @@ class _Made:
         if hours is None:
             unknown = Estimate(None, why=(UNKNOWN[stage],))
             return [self._finding(name, stage, g, unknown, None) for name in names]
-        values = np.column_stack([hours, self.covered(hours)])
-        point, draws = self.city.ratio(values, g), self.city.ratio_draws(values, g)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            pairs = [
-                (point[0], draws[:, 0]),
-                (point[1], draws[:, 1]),
-                (point[0] / point[1], draws[:, 0] / draws[:, 1]),
-            ]
-        return [
-            self._finding(name, stage, g, self.city.estimate(float(a), b), p_of_draws(b))
-            for name, (a, b) in zip(names, pairs, strict=True)
-        ]
+        spent, covered = hours[:, None], self.covered(hours)[:, None]
+        found = []
+        for name, values, over in zip(names, (spent, covered, spent), (None, None, covered), strict=True):
+            draws = self.city.ratio_draws(values, g, over=over)[:, 0]
+            made = self.city.estimate(float(self.city.ratio(values, g, over=over)[0]), draws)
+            found.append(self._finding(name, stage, g, made, p_of_draws(draws)))
+        return found
 
     def _finding(self, name: str, stage: str, g: int, made: Estimate, p: float | None) -> Finding:
         said = {

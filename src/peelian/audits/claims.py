@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peelian.audits.base import ECOLOGICAL
+from peelian.audits.words import in_words
 
 __all__ = ["claim_of", "claim_of_plan"]
 
@@ -24,7 +25,7 @@ def claim_of(
     return {
         "estimand": (
             f"A group's exposure is the mean, over its residents, of the {what} in the unit where they live. A ratio "
-            f"holds it against that of {_words(reference)} residents."
+            f"holds it against that of {in_words(reference)} residents."
         ),
         "denominators": f"Counted for {'; and for '.join(held)}.",
         "warning": ECOLOGICAL,
@@ -40,11 +41,11 @@ def claim_of(
 
 def claim_of_plan(groups: Sequence[str], reference: str) -> dict[str, Any]:
     """What an exposure audit of a plan claims, under the same keys."""
-    others = ", ".join(_words(group) for group in groups if group != reference)
+    others = ", ".join(in_words(group) for group in groups if group != reference)
     return {
         "estimand": (
             "A group's exposure is the mean, over its residents, of the planned hours in the cell where they live. A "
-            f"ratio holds that of {others} residents against that of {_words(reference)} residents."
+            f"ratio holds that of {others} residents against that of {in_words(reference)} residents."
         ),
         "denominators": (
             "Residents by the census. Beside them, hours are held against reports and expected reports where each "
@@ -52,7 +53,3 @@ def claim_of_plan(groups: Sequence[str], reference: str) -> dict[str, Any]:
         ),
         "warning": ECOLOGICAL,
     }
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -12,9 +12,10 @@ import pandas as pd
 
 from peelian.audits.base import Audit, plain_rows
 from peelian.audits.finding import Finding
+from peelian.audits.many import holm
 from peelian.errors import DataError, UsageError
 
-__all__ = ["ComparisonAudit", "benjamini_yekutieli", "comparison_audit", "holm", "p_of_draws"]
+__all__ = ["ComparisonAudit", "benjamini_yekutieli", "comparison_audit", "p_of_draws"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,19 +119,6 @@ def comparison_audit(p_values: Mapping[str, float], *, level: float = 0.95) -> C
     )
     frame["stands"] = frame["holm"] <= 1 - level + 1e-12
     return ComparisonAudit(level, frame.sort_values(["p", "finding"], kind="stable", ignore_index=True))
-
-
-def holm(p: npt.ArrayLike) -> Floats:
-    """P-values with the chance of any false finding kept, whatever they have to do with each other, shape (n,).
-
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6.
-    """
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-    out = np.empty_like(p)
-    out[order] = np.minimum(stepped, 1.0)
-    return out
 
 
 def benjamini_yekutieli(p: npt.ArrayLike) -> Floats:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from peelian.audits.resampled import in_words, listed
+from peelian.audits.words import in_words, listed
 from peelian.errors import DataError, UsageError
 
 __all__ = ["Condition", "Subsets", "conditions", "subsets"]

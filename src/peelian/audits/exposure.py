@@ -11,8 +11,8 @@ average over places, weighted by who lives there. It holds no record of any pers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
-from peelian.audits.blocks import resampled_sums, spatial_blocks
+from peelian.audits.blocks import spatial_blocks
+from peelian.audits.chance import MOVED, WIDER, moved_ratios, spread_out, with_errors
 from peelian.audits.estimates import Estimate, divide, estimate
 from peelian.audits.exposure_inputs import (
     FEWEST_RESIDENTS,
@@ -29,8 +30,10 @@ from peelian.audits.exposure_inputs import (
     hours_by_map,
     residents_by_cell,
 )
+from peelian.audits.exposure_sums import Sums, resample, with_margins
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.margins import Margins
+from peelian.audits.words import in_words
 from peelian.errors import NotEnoughDataError
 from peelian.places.grid import Grid
 
@@ -49,14 +52,14 @@ LIMITS = (
     "Residents are not those present: visitors, workers and passers-by are exposed too and are not counted.",
     "Hours are planned hours in a resident's own cell. They don't tell what is done there, nor how it is received.",
     (
-        "The interval tells how far the number would move with other blocks like these. It leaves out error in the "
-        "numbers of residents and in the forecast."
+        "The interval tells how far the number would move with other blocks like these, and is no narrower than chance "
+        "moves a ratio. It leaves out error in the numbers of residents and in the forecast."
     ),
 )
 #: The last of these where margins of error of the numbers of residents were given.
 CARRIED = (
-    "The interval tells how far the number would move with other blocks like these, and carries the margins of error "
-    "of the numbers of residents. It leaves out error in the forecast."
+    "The interval tells how far the number would move with other blocks like these, is no narrower than chance moves "
+    "a ratio, and carries the margins of error of the numbers of residents. It leaves out error in the forecast."
 )
 
 
@@ -148,28 +151,6 @@ class ExposureAudit(Audit):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Totals that everything is made from, of the city (one row) and of each resampled city.
-
-    Shapes: `hours` and `attended` (rows, n_maps, n_groups), `residents` (rows, n_groups).
-    """
-
-    hours: Floats
-    attended: Floats
-    residents: Floats
-
-    def exposure(self, m: int, g: int) -> Floats:
-        return divide(self.hours[:, m, g], self.residents[:, g])
-
-    def share(self, m: int, g: int) -> Floats:
-        return divide(self.attended[:, m, g], self.residents[:, g])
-
-    def ratio(self, m: int, g: int, reference: int) -> Floats:
-        """Infinite where only the reference has no presence; NaN where neither has any, or a group no residents."""
-        return divide(self.exposure(m, g), self.exposure(m, reference))
-
-
 def exposure_audit(
     hours_by_cell: npt.ArrayLike,
     *,
@@ -183,6 +164,7 @@ def exposure_audit(
     seed: int = 0,
     threshold: Threshold | None = None,
     margins: Margins | None = None,
+    moved: int = MOVED,
 ) -> ExposureAudit:
     """Measure the exposure of a plan by population group, and compare it with other ways to spend the hours.
 
@@ -210,6 +192,9 @@ def exposure_audit(
         Variances of the areas' numbers of residents, groups as in `population`, and how areas were spread over cells.
         Normal error with their covariance is added to the sums of each drawn city: sums are linear in the numbers of
         residents, so that nothing need be cut off at 0, which would add residents that nobody counted.
+    moved : int
+        How often the groups' map is moved over the city, to tell how far chance alone moves a ratio
+        (`peelian.audits.chance`); intervals of ratios are no narrower than that. With 0 they are those of blocks alone.
 
     Returns
     -------
@@ -239,13 +224,16 @@ def exposure_audit(
     groups = [str(c) for c in population.columns]
     maps = hours_by_map(hours_by_cell, comparisons or {}, len(grid))
     block = spatial_blocks(grid, block_km=block_km)
-    city, drawn, blocks = _resample(people, list(maps.values()), block, replicates, seed)
-    if margins is not None:
-        drawn = _with_errors(drawn, list(maps.values()), margins, seed)
+    city, drawn, blocks = resample(people, list(maps.values()), block, replicates, seed)
     carried = margins is not None
-    audit = _Audit(
-        city, drawn, blocks, groups, groups.index(reference), list(maps), level, threshold, carried
+    at = groups.index(reference)
+    chance = moved_ratios(
+        list(maps.values()), people, reference=at, centres=grid.centres(), replicates=moved, seed=seed
     )
+    if margins is not None:
+        plain, drawn = drawn, with_margins(drawn, list(maps.values()), margins, seed)
+        chance = None if chance is None else with_errors(chance, divide(drawn.ratios(at), plain.ratios(at)))
+    audit = _Audit(city, drawn, blocks, groups, at, list(maps), level, threshold, carried, chance)
     return ExposureAudit(
         reference=reference,
         level=level,
@@ -261,48 +249,6 @@ def exposure_audit(
     )
 
 
-def _resample(
-    people: Floats, maps: Sequence[Floats], block: Ints, replicates: int, seed: int
-) -> tuple[_Sums, _Sums, int]:
-    """Sums of the city and of each resampled city, and the number of blocks with residents."""
-    n_groups, n_maps = people.shape[1], len(maps)
-    parts = (
-        [hours[:, None] * people for hours in maps]
-        + [(hours > 0)[:, None] * people for hours in maps]
-        + [people]
-    )
-    by_cell = np.concatenate(parts, axis=1)
-    used, number = np.unique(block[people.sum(axis=1) > 0], return_inverse=True)
-    sums = np.zeros((used.size, by_cell.shape[1]))
-    np.add.at(sums, number, by_cell[people.sum(axis=1) > 0])
-
-    def of(totals: Floats) -> _Sums:
-        hours, attended, residents = np.split(totals, [n_maps * n_groups, 2 * n_maps * n_groups], axis=1)
-        shape = (totals.shape[0], n_maps, n_groups)
-        return _Sums(hours.reshape(shape), attended.reshape(shape), residents)
-
-    drawn = resampled_sums(sums, replicates=replicates, seed=seed)
-    return of(sums.sum(axis=0, keepdims=True)), of(drawn), int(used.size)
-
-
-def _with_errors(drawn: _Sums, maps: Sequence[Floats], margins: Margins, seed: int) -> _Sums:
-    """The sums with errors of the numbers of residents; one error a replicate and area, whatever it adds to."""
-    columns = np.column_stack([*maps, *(hours > 0 for hours in maps), np.ones(maps[0].size)]).astype(float)
-    rng = np.random.default_rng([seed, 1])
-    made = _Sums(drawn.hours.copy(), drawn.attended.copy(), drawn.residents.copy())
-    for g in range(drawn.residents.shape[1]):
-        covariance = margins.covariance(columns, g)
-        error = rng.multivariate_normal(
-            np.zeros(len(covariance)), covariance, len(drawn.residents), method="eigh"
-        )
-        hours, attended, residents = np.split(error, [len(maps), 2 * len(maps)], axis=1)
-        # Sums of a whole city are rarely near 0; where they are, less than nothing is nothing.
-        made.hours[:, :, g] = np.maximum(drawn.hours[:, :, g] + hours, 0.0)
-        made.attended[:, :, g] = np.maximum(drawn.attended[:, :, g] + attended, 0.0)
-        made.residents[:, g] = np.maximum(drawn.residents[:, g] + residents[:, 0], 0.0)
-    return made
-
-
 def _limits(*, carried: bool) -> tuple[str, ...]:
     return (*LIMITS[:-1], CARRIED) if carried else LIMITS
 
@@ -311,8 +257,8 @@ def _limits(*, carried: bool) -> tuple[str, ...]:
 class _Audit:
     """Makes rows and findings from the sums."""
 
-    city: _Sums
-    drawn: _Sums
+    city: Sums
+    drawn: Sums
     blocks: int
     groups: list[str]
     reference: int
@@ -320,6 +266,7 @@ class _Audit:
     level: float
     threshold: Threshold | None
     carried: bool
+    chance: Floats | None
 
     def small(self, g: int) -> bool:
         return bool(self.city.residents[0, g] < FEWEST_RESIDENTS)
@@ -329,7 +276,15 @@ class _Audit:
 
     def ratio(self, m: int, g: int) -> Estimate:
         r = self.reference
-        return self.estimate(self.city.ratio(m, g, r), self.drawn.ratio(m, g, r))
+        by_chance = None if self.chance is None else self.chance[:, m, g]
+        return self.spread_out(self.city.ratio(m, g, r), self.drawn.ratio(m, g, r), by_chance)
+
+    def spread_out(self, point: Floats, draws: Floats, chance: Floats | None) -> Estimate:
+        made = self.estimate(point, draws)
+        if chance is None:
+            return made
+        wide = self.estimate(point, spread_out(draws[:, None], point, chance[:, None])[:, 0])
+        return made if wide == made else replace(wide, why=(*wide.why, WIDER))
 
     def frame(self) -> pd.DataFrame:
         rows = [self._row(m, g) for m in range(len(self.maps)) for g in range(len(self.groups))]
@@ -375,7 +330,7 @@ class _Audit:
         return Finding(
             id=f"exposure_ratio/{name}/{group}",
             measure="exposure ratio",
-            subject=f"{_words(group)} to {_words(reference)} residents, {_map_words(name)}",
+            subject=f"{in_words(group)} to {in_words(reference)} residents, {_map_words(name)}",
             value=made.value,
             low=made.low,
             high=made.high,
@@ -390,13 +345,15 @@ class _Audit:
         name, group, reference = self.maps[m], self.groups[g], self.groups[self.reference]
         made = self._small(g)
         if not self.small(g):
-            made = self.estimate(self._against(self.city, m, g), self._against(self.drawn, m, g))
+            chance = self.chance
+            by_chance = None if chance is None else divide(chance[:, 0, g], chance[:, m, g])
+            made = self.spread_out(self._against(self.city, m, g), self._against(self.drawn, m, g), by_chance)
         if made.value is None and not made.why:
             made = Estimate(None, why=("One of the two ratios is not defined.",))
         return Finding(
             id=f"exposure_ratio_against/{name}/{group}",
             measure="exposure ratio of the plan as a multiple of another's",
-            subject=f"{_words(group)} to {_words(reference)} residents, the plan against {_words(name)}",
+            subject=f"{in_words(group)} to {in_words(reference)} residents, the plan against {in_words(name)}",
             value=made.value,
             low=made.low,
             high=made.high,
@@ -405,7 +362,7 @@ class _Audit:
             details=self._named(m, g),
         )
 
-    def _against(self, sums: _Sums, m: int, g: int) -> Floats:
+    def _against(self, sums: Sums, m: int, g: int) -> Floats:
         return divide(sums.ratio(0, g, self.reference), sums.ratio(m, g, self.reference))
 
     def _named(self, m: int, g: int) -> dict[str, Any]:
@@ -424,7 +381,7 @@ class _Audit:
         }
 
     def _small(self, g: int) -> Estimate:
-        group = _words(self.groups[g])
+        group = in_words(self.groups[g])
         why = f"The study area has fewer than {FEWEST_RESIDENTS} {group} residents: too few for a mean."
         return Estimate(None, why=(why,))
 
@@ -436,18 +393,15 @@ class _Audit:
         )
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _map_words(name: str) -> str:
-    return "under the plan" if name == PLAN else f"under {_words(name)}"
+    return "under the plan" if name == PLAN else f"under {in_words(name)}"
 
 
 def _undefined(group: str, reference: str, of_group: float, of_reference: float) -> str:
     if of_group == 0 and of_reference == 0:
-        return f"Neither {_words(group)} nor {_words(reference)} residents have presence in their cells: no ratio."
-    return f"No {_words(reference)} resident has presence in their cell, while {_words(group)} residents do: no ratio."
+        return f"Neither {in_words(group)} nor {in_words(reference)} residents have presence in their cells: no ratio."
+    others = f"{in_words(group)} residents do"
+    return f"No {in_words(reference)} resident has presence in their cell, while {others}: no ratio."
 
 
 def _passes(value: float | None, hours: Floats, threshold: float) -> bool | None:

@@ -18,15 +18,16 @@ import pandas as pd
 from peelian.audits.alternatives import METHOD, rules
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.blocks import spatial_blocks
+from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.forecast_findings import Judged, findings_of
 from peelian.audits.forecast_words import sentences_of
 from peelian.audits.group_error import City, GroupErrors, Settings, group_errors, with_adjusted
-from peelian.audits.resampled import FEWEST_RESIDENTS, in_words, listed
 from peelian.audits.retrospect import Retrospect
 from peelian.audits.rule_table import rule_table
 from peelian.audits.share_deciles import deciles_of_share, residents_of
 from peelian.audits.two_way import FEWEST_RUNS, runs_of
+from peelian.audits.words import in_words, listed
 from peelian.errors import NotEnoughDataError, UsageError
 from peelian.trials.bootstrap import default_block
 

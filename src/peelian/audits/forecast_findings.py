@@ -14,10 +14,10 @@ from peelian.audits.finding import Finding, Threshold
 from peelian.audits.group_error import GroupErrors
 from peelian.audits.many import holm
 from peelian.audits.part_errors import QUANTITIES, Contrast, PartErrors
-from peelian.audits.resampled import in_words, told
 from peelian.audits.rule_table import RuleTable
 from peelian.audits.share_deciles import PARTS, Deciles
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words, told
 
 __all__ = ["Judged", "findings_of"]
 

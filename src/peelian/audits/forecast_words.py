@@ -8,8 +8,8 @@ from typing import Any
 from peelian.audits.alternatives import METHOD
 from peelian.audits.finding import Finding
 from peelian.audits.forecast_findings import PROVEN, Judged
-from peelian.audits.resampled import in_words, listed, told
 from peelian.audits.rule_table import RuleTable
+from peelian.audits.words import in_words, listed, told
 
 __all__ = ["sentences_of"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from peelian.audits.resampled import coordinates
+from peelian.audits.by_unit import coordinates
 from peelian.errors import NotEnoughDataError
 
 __all__ = ["random_fields", "shifts"]

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.estimates import Estimate, divide, estimate
+from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.loop_courses import Courses
 from peelian.audits.loop_run import LEARNERS
-from peelian.audits.resampled import FEWEST_RESIDENTS, in_words
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 
 __all__ = ["Residents", "group_findings", "group_frame", "group_sentence", "residents_by_group"]

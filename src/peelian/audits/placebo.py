@@ -2,7 +2,8 @@
 
 A placebo keeps the hours and deals the groups' places out anew: the share of such maps with a ratio as far out as the
 one that was found is its p-value. A negative control turns to the audit itself: attributes that can't matter, as smooth
-in space as the groups are, go through the same intervals, and those that come out as findings are counted.
+in space as the groups are, go through the same intervals, and those that come out as findings are counted: those of
+blocks alone, and those that are farther out than their own moved maps too.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import pandas as pd
 from scipy import stats
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.by_unit import by_unit
 from peelian.audits.estimates import divide
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.labels import random_fields, shifts
-from peelian.audits.resampled import Resampled, by_unit, in_words, told
+from peelian.audits.resampled import Resampled
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words, told
 from peelian.errors import UsageError
 
 __all__ = ["LIMITS", "PlaceboAudit", "placebo_audit"]
@@ -68,7 +71,7 @@ class PlaceboAudit(Audit):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a group: ``ratio``, ``p``, ``null_low``, ``null_high``, ``false_findings`` with its ends."""
+        """One row a group: ``ratio``, ``p``, ends of the null interval, ``false_findings``, ``false_by_blocks``."""
         return self._frame
 
     def sentences(self) -> list[str]:
@@ -97,6 +100,7 @@ def placebo_audit(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    moved: Ints | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
 ) -> PlaceboAudit:
     """Deal the groups' places out anew, and send attributes that can't matter through the same intervals.
@@ -113,6 +117,8 @@ def placebo_audit(
         How often labels are dealt out, and how many attributes that can't matter are tried.
     level, replicates, seed
         Of the bootstrap that is tried.
+    moved : array of int, shape (any, n_units), optional
+        Maps of moved labels that were made before (`peelian.audits.labels.shifts`), in place of `placebos` new ones.
     thresholds : mapping of str to Threshold, optional
         For ``false_findings``.
 
@@ -139,7 +145,8 @@ def placebo_audit(
     )
     tried = _Tried(city, by_unit("hours", hours, city.n), dict(thresholds or {}))
     inhabited = city.residents.sum(axis=1) > 0
-    moved = shifts(x, y, inhabited=inhabited, replicates=placebos, seed=seed)
+    if moved is None:
+        moved = shifts(x, y, inhabited=inhabited, replicates=placebos, seed=seed)
     made = []
     for g in city.others:
         if city.small(g):
@@ -180,7 +187,7 @@ class _Tried:
         null = self._ratios(moved, g)
         p = two_sided(observed, null)
         low, high = np.quantile(null[~np.isnan(null)], [(1 - city.level) / 2, (1 + city.level) / 2])
-        false, tried = self._false(fields, g)
+        by_blocks, false, tried = self._false(fields, moved, g)
         rate = false / tried if tried else None
         ends = clopper_pearson(false, tried, city.level) if tried else (None, None)
         row = {
@@ -192,8 +199,9 @@ class _Tried:
             "false_findings": rate,
             "false_low": ends[0],
             "false_high": ends[1],
+            "false_by_blocks": by_blocks / tried if tried else None,
         }
-        findings = (self._placebo(g, p, null, observed, (low, high)), self._rate(g, rate, ends, tried))
+        findings = (self._placebo(g, p, null, observed, (low, high)), self._rate(g, row, tried))
         return _Group(row, findings, self._sentence(g, row))
 
     def _dealt(self, sources: Ints, g: int) -> tuple[Floats, Floats]:
@@ -206,18 +214,24 @@ class _Tried:
         a, b = self._dealt(sources, g)
         return divide(divide(self.hours @ a, a.sum(axis=0)), divide(self.hours @ b, b.sum(axis=0)))
 
-    def _false(self, sources: Ints, g: int) -> tuple[int, int]:
-        """How many attributes the interval calls a finding, and for how many it is defined."""
+    def _false(self, fields: Ints, moved: Ints, g: int) -> tuple[int, int, int]:
+        """How many attributes blocks alone call a finding, and the interval too, and for how many it is defined."""
         city = self.city
-        a, b = self._dealt(sources, g)
+        a, b = self._dealt(fields, g)
         sums = [city.weights @ city.sums(v) for v in (self.hours[:, None] * a, a, self.hours[:, None] * b, b)]
         draws = divide(divide(sums[0], sums[1]), divide(sums[2], sums[3]))
         unknown = np.isnan(draws).mean(axis=0) > 1 - city.level
         tail = (1 - city.level) / 2
         # What is not defined in a resampled city is on neither side of 1.
         under, over = (draws < 1).mean(axis=0), (draws > 1).mean(axis=0)
-        found = (np.minimum(under, over) < tail) & ~unknown
-        return int(found.sum()), int((~unknown).sum())
+        by_blocks = (np.minimum(under, over) < tail) & ~unknown
+        asked = fields[by_blocks]
+        # As few moves as can leave 1 out at all: each attribute has to be farther out than all of its own moved maps.
+        enough = moved[: int(np.ceil(2 / (1 - city.level) - 1e-9)) - 1]
+        found = self._ratios(asked, g)
+        by_chance = np.array([self._ratios(asked[:, source], g) for source in enough]).reshape(-1, len(asked))
+        farther = (found > by_chance).all(axis=0) | (found < by_chance).all(axis=0)
+        return int(by_blocks.sum()), int(farther.sum()), int((~unknown).sum())
 
     def _placebo(self, g: int, p: float, null: Floats, observed: float, ends: tuple[float, float]) -> Finding:
         city = self.city
@@ -242,10 +256,8 @@ class _Tried:
             },
         )
 
-    def _rate(
-        self, g: int, rate: float | None, ends: tuple[float | None, float | None], tried: int
-    ) -> Finding:
-        city, bound = self.city, self.thresholds.get("false_findings")
+    def _rate(self, g: int, row: Mapping[str, Any], tried: int) -> Finding:
+        city, bound, rate = self.city, self.thresholds.get("false_findings"), row["false_findings"]
         kind = (
             "The interval is Clopper and Pearson's."
             if rate is not None
@@ -256,13 +268,18 @@ class _Tried:
             measure="share of attributes that can't matter which the audit would call a finding",
             subject=f"{tried} random maps as smooth as the share of {in_words(city.groups[g])} residents",
             value=rate,
-            low=ends[0],
-            high=ends[1],
+            low=row["false_low"],
+            high=row["false_high"],
             level=city.level,
             threshold=bound,
             passes=keeps_within("false_findings", rate, bound),
             limits=(kind, *LIMITS),
-            details={**self._names(g), "tried": tried, "nominal": round(1 - city.level, 6)},
+            details={
+                **self._names(g),
+                "tried": tried,
+                "nominal": round(1 - city.level, 6),
+                "by_blocks_alone": row["false_by_blocks"],
+            },
         )
 
     def every_second(self) -> Finding:
@@ -320,7 +337,9 @@ class _Tried:
             return said
         return (
             f"{said} Of attributes that can't matter, the audit's interval would have called "
-            f"{told(100 * row['false_findings'])} % a finding; {100 * (1 - self.city.level):.0f} % were due."
+            f"{told(100 * row['false_findings'])} % a finding where {100 * (1 - self.city.level):.0f} % were due; "
+            f"resampled blocks alone would have called {told(100 * row['false_by_blocks'])} % one, which is why the "
+            "interval is no narrower than chance moves a ratio."
         )
 
 

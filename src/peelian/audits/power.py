@@ -7,7 +7,7 @@ the share of such cities in which the interval leaves out 1 is the power at that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.by_unit import by_unit
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.flips import gaps, undo
-from peelian.audits.resampled import Resampled, by_unit, in_words, told
+from peelian.audits.resampled import Resampled
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words, told
 from peelian.errors import UsageError
 
 __all__ = ["LIMITS", "PowerAudit", "power_audit"]
@@ -33,8 +35,8 @@ LIMITS = (
         "it takes the error to be that at the nearest ratio which they allow."
     ),
     (
-        "It takes the blocks to be like others that might have been. Where neighbouring blocks are alike, the true "
-        "power is less; the negative control tells whether they are."
+        "It takes the blocks, and the moved maps where they are used, to be like others that might have been. Where "
+        "neighbouring blocks are alike and no maps were moved, the true power is less; the negative control tells."
     ),
 )
 
@@ -104,6 +106,7 @@ def power_audit(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    moved: npt.NDArray[np.int64] | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
 ) -> PowerAudit:
     """Work out the smallest exposure ratio that these hours, residents and blocks could have shown.
@@ -120,6 +123,9 @@ def power_audit(
         Of the interval that would have to leave out 1.
     replicates, seed
         Of the bootstrap over blocks.
+    moved : array of int, shape (any, n_units), optional
+        Maps of the groups moved over the city (`peelian.audits.labels.shifts`): intervals of ratios are no narrower
+        than chance moves a ratio. Without them they are those of blocks alone.
     thresholds : mapping of str to Threshold, optional
         For ``smallest_shown``: whether the audit could have shown what the body cares about. A ratio below 1 is held
         by its reciprocal.
@@ -136,7 +142,8 @@ def power_audit(
     Notes
     -----
     The sampling error at each tilt is that of the resampled tilted city, on the logarithm of the ratio, without taking
-    it to be normal; a study finds something where the percentile interval around its own estimate leaves out 0. Bloom
+    it to be normal, or that of chance by moved maps where fewer would then be found; a study finds something where the
+    interval around its own estimate leaves out 0. Bloom
     (1995), Minimum detectable effects, Evaluation Review 19; that an audit's "nothing" needs it: Hoenig and Heisey
     (2001), The abuse of power, The American Statistician 55, which is why the ratio that was found plays no part.
     """
@@ -144,7 +151,13 @@ def power_audit(
         msg = f"a power of {power} was given; expected above 0.5 and below 1"
         raise UsageError(msg, hint="power=0.8")
     city = Resampled.of(
-        residents, reference=reference, block=block, level=level, replicates=replicates, seed=seed
+        residents,
+        reference=reference,
+        block=block,
+        level=level,
+        replicates=replicates,
+        seed=seed,
+        moved=moved,
     )
     h = by_unit("hours", hours, city.n)
     made = [_of_group(city, h, g, power, thresholds or {}) for g in city.others]
@@ -199,16 +212,32 @@ def _powers(city: Resampled, hours: Floats, g: int) -> tuple[Floats, Floats, Flo
     """Ratios, rising, and how often each would be found to lie above and below 1."""
     # The hours of each place times 1 - s + t s, for a group's share s: t is the tilt.
     values = hours[:, None] / undo(city.share[:, g], gaps(WIDEST))
+    blocks = (
+        city.ratio_draws(values, g)
+        if city.moved is None
+        else replace(city, moved=None).ratio_draws(values, g)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        point, draws = np.log(city.ratio(values, g)), np.log(city.ratio_draws(values, g))
-    error = np.clip(np.where(np.isnan(draws), 0.0, draws - point), -50, 50)
+        point = np.log(city.ratio(values, g))
+        errors = [_error(np.log(blocks) - point)]
+        around = errors[0]
+        if city.moved is not None:
+            errors.append(_error(np.log(city.ratio_by_chance(values, g))))
+            around = _error(np.log(city.ratio_draws(values, g)) - point)
     tail = (1 - city.level) / 2
-    low, high = np.quantile(error, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(around, [tail, 1 - tail], axis=0)
     ratio = gaps(FARTHEST)
     # No tilt may lead that far: then the error at the last one that does is taken.
     near = np.abs(np.log(ratio)[:, None] - point[None, :]).argmin(axis=1)
-    found = np.log(ratio) + error[:, near]
-    return ratio, (found + low[near] > 0).mean(axis=0), (found + high[near] < 0).mean(axis=0)
+    found = [np.log(ratio) + error[:, near] for error in errors]
+    upward = np.min([(one + low[near] > 0).mean(axis=0) for one in found], axis=0)
+    downward = np.min([(one + high[near] < 0).mean(axis=0) for one in found], axis=0)
+    return ratio, upward, downward
+
+
+def _error(logs: Floats) -> Floats:
+    """What is not defined errs to neither side."""
+    return np.clip(np.where(np.isnan(logs), 0.0, logs), -50, 50)
 
 
 def _reached(ratio: Floats, found: Floats, power: float) -> float | None:

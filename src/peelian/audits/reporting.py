@@ -17,11 +17,13 @@ import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.blocks import quantile_interval
+from peelian.audits.by_unit import by_unit
 from peelian.audits.comparisons import p_of_draws
 from peelian.audits.finding import Finding, Threshold
 from peelian.audits.flips import Flip, extreme_ratios, flip, gaps, undo
-from peelian.audits.resampled import Resampled, by_unit, in_words, told
+from peelian.audits.resampled import Resampled
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import in_words, told
 from peelian.errors import UsageError
 
 __all__ = ["LIMITS", "ReportingAudit", "reporting_audit"]
@@ -119,6 +121,7 @@ def reporting_audit(
     level: float = 0.95,
     replicates: int = 2000,
     seed: int = 0,
+    moved: npt.NDArray[np.int64] | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
 ) -> ReportingAudit:
     """Sweep the gap in reporting between groups, and bound two findings over any reporting in a range.
@@ -142,6 +145,9 @@ def reporting_audit(
         Largest factor between two groups' reporting to look at.
     level, replicates, seed
         Of the intervals: percentiles of a bootstrap of blocks.
+    moved : array of int, shape (any, n_units), optional
+        Maps of the groups moved over the city (`peelian.audits.labels.shifts`): intervals of ratios are no narrower
+        than chance moves a ratio. Without them they are those of blocks alone.
     thresholds : mapping of str to Threshold, optional
         For ``reporting_margin`` and ``need_ratio``.
 
@@ -170,7 +176,13 @@ def reporting_audit(
         msg = f"reporting from {low} to {high}, gaps to {widest} were given; expected shares above 0, gaps above 1"
         raise UsageError(msg, hint="plausible=(0.3, 0.7), widest=10")
     city = Resampled.of(
-        residents, reference=reference, block=block, level=level, replicates=replicates, seed=seed
+        residents,
+        reference=reference,
+        block=block,
+        level=level,
+        replicates=replicates,
+        seed=seed,
+        moved=moved,
     )
     h, y = by_unit("hours", hours, city.n), by_unit("reports", reports, city.n)
     own = None if officer_initiated is None else by_unit("officers' own records", officer_initiated, city.n)
@@ -258,10 +270,9 @@ class _Sweep:
         if what == "exposure":
             values = self.hours[:, None] * weights
             return self.city.ratio(values, g), self.city.ratio_draws(values, g)
-        values = np.column_stack([self.hours, self.reports[:, None] * weights])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            point, draws = self.city.ratio(values, g), self.city.ratio_draws(values, g)
-            return np.asarray(point[0] / point[1:]), np.asarray(draws[:, :1] / draws[:, 1:])
+        reports = self.reports[:, None] * weights
+        hours = np.broadcast_to(self.hours[:, None], reports.shape)
+        return self.city.ratio(hours, g, over=reports), self.city.ratio_draws(hours, g, over=reports)
 
     def _by_group(self, point: Floats, ends: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
         """Ends over all gaps that two rates in the plausible range can have, and the outer ones of their intervals."""
@@ -279,13 +290,11 @@ class _Sweep:
         moved = self.hours if what == "exposure" else self.reports
         sides = [city.residents[:, i] * moved / city.residents[:, i].sum() for i in (g, city.reference)]
         pair = extreme_ratios(*sides, span=self.plausible[1] / self.plausible[0])
-        values = np.column_stack([self.hours, *(moved * weight for weight in pair)])
-        point, draws = city.ratio(values, g), city.ratio_draws(values, g)
+        values = np.column_stack([moved * weight for weight in pair])
+        over = None
         if what == "need":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                point, draws = point[0] / point[[1, 2]][::-1], draws[:, :1] / draws[:, [2, 1]]
-        else:
-            point, draws = point[1:], draws[:, 1:]
+            values, over = np.column_stack([self.hours, self.hours]), values[:, ::-1]
+        point, draws = city.ratio(values, g, over=over), city.ratio_draws(values, g, over=over)
         known = draws[~np.isnan(draws).any(axis=1)]
         outer = (
             quantile_interval(known[:, 0], level=city.level)[0],
@@ -365,11 +374,9 @@ class _Sweep:
 
     def _need(self, name: str, counts: Floats, g: int) -> Finding:
         city = self.city
-        values = np.column_stack([self.hours, counts])
-        point, draws = city.ratio(values, g), city.ratio_draws(values, g)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            over = draws[:, 0] / draws[:, 1]
-            made = city.estimate(point[0] / point[1], over)
+        hours, records = self.hours[:, None], counts[:, None]
+        draws = city.ratio_draws(hours, g, over=records)[:, 0]
+        made = city.estimate(float(city.ratio(hours, g, over=records)[0]), draws)
         small = city.small(g)
         why = (city.too_small(g),) if small else made.why
         if made.value is None and not why:
@@ -392,7 +399,7 @@ class _Sweep:
                 "reference": city.groups[city.reference],
                 "records": float(counts.sum()),
                 "mean_records_in_own_place_times_1000": None if small else rate,
-                "p": None if small or made.low is None else p_of_draws(over),
+                "p": None if small or made.low is None else p_of_draws(draws),
             },
         )
 

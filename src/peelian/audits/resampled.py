@@ -6,7 +6,6 @@ units. Blocks are drawn once; each further number is two sums within each block 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,16 +14,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.blocks import resampled_sums
+from peelian.audits.chance import spread_out
 from peelian.audits.estimates import Estimate, divide, estimate
+from peelian.audits.exposure_inputs import FEWEST_RESIDENTS
+from peelian.audits.words import in_words
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 
-__all__ = ["FEWEST_RESIDENTS", "Resampled", "by_unit", "coordinates", "in_words", "listed", "told"]
+__all__ = ["Resampled"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-FEWEST_RESIDENTS = 100
-"""A mean over fewer residents than these says little, and may say it about someone."""
 
 FEW_BLOCKS = 10
 """With fewer blocks than these an interval is rough."""
@@ -46,6 +45,9 @@ class Resampled:
         Of intervals.
     replicates, seed : int
         Of the bootstrap over blocks.
+    moved : array of int, shape (any, n_units), optional
+        Maps of the groups moved over the city, as `peelian.audits.labels.shifts` makes them. Where they are given,
+        draws of a ratio are spread no less than chance spreads it (`peelian.audits.chance`).
     """
 
     residents: Floats
@@ -55,6 +57,7 @@ class Resampled:
     level: float = 0.95
     replicates: int = 2000
     seed: int = 0
+    moved: Ints | None = None
 
     @classmethod
     def of(
@@ -66,6 +69,7 @@ class Resampled:
         level: float = 0.95,
         replicates: int = 2000,
         seed: int = 0,
+        moved: Ints | None = None,
     ) -> Resampled:
         """Check a table of residents and number its blocks.
 
@@ -76,6 +80,8 @@ class Resampled:
         reference : str
         block : array, shape (n_units,)
             Any label of the block that each unit is in.
+        level, replicates, seed, moved
+            As above.
 
         Raises
         ------
@@ -114,7 +120,7 @@ class Resampled:
             msg = f"the reference group {reference!r} has {total:.0f} residents; expected at least {FEWEST_RESIDENTS}"
             raise NotEnoughDataError(msg, hint="compare with a larger group")
         numbers = _numbered(labels, counted.sum(axis=1) > 0)
-        return cls(counted, groups, groups.index(reference), numbers, level, replicates, seed)
+        return cls(counted, groups, groups.index(reference), numbers, level, replicates, seed, moved)
 
     @property
     def n(self) -> int:
@@ -165,13 +171,41 @@ class Resampled:
         p = self.residents[:, [g]]
         return divide(self.weights @ self.sums(values * p), self.weights @ self.sums(p))
 
-    def ratio(self, values: Floats, g: int) -> Floats:
-        """A group's mean in proportion to the reference group's, shape (n_units, k) to (k,)."""
-        return divide(self.mean(values, g), self.mean(values, self.reference))
+    def ratio(self, values: Floats, g: int, *, over: Floats | None = None) -> Floats:
+        """A group's mean in proportion to the reference group's, shape (n_units, k) to (k,).
 
-    def ratio_draws(self, values: Floats, g: int) -> Floats:
+        With `over`, of the same shape, the quotient with another's ratio.
+        """
+        made = divide(self.mean(values, g), self.mean(values, self.reference))
+        return made if over is None else divide(made, self.ratio(over, g))
+
+    def ratio_draws(self, values: Floats, g: int, *, over: Floats | None = None) -> Floats:
         """The same in each resampled city, shape (replicates, k): infinite or NaN where the reference has none."""
-        return divide(self.mean_draws(values, g), self.mean_draws(values, self.reference))
+
+        def of(given: Floats) -> Floats:
+            return divide(self.mean_draws(given, g), self.mean_draws(given, self.reference))
+
+        made = of(values) if over is None else divide(of(values), of(over))
+        if self.moved is None:
+            return made
+        chance = self.ratio_by_chance(values, g)
+        if over is not None:
+            chance = divide(chance, self.ratio_by_chance(over, g))
+        return spread_out(made, self.ratio(values, g, over=over), chance)
+
+    def ratio_by_chance(self, values: Floats, g: int) -> Floats:
+        """The ratio where the groups' map was moved, shape (any, k): none where `moved` is not there."""
+        lived = self._lived
+        weights = np.column_stack([values, np.ones(self.n)]).T
+        a, b = (weights @ lived[i] for i in (g, self.reference))
+        return divide(divide(a[:-1], a[-1:]), divide(b[:-1], b[-1:])).T
+
+    @cached_property
+    def _lived(self) -> Floats:
+        """Residents of each group after each move, shape (n_groups, n_units, any)."""
+        moved = self.moved if self.moved is not None else np.empty((0, self.n), dtype=np.int64)
+        total = self.residents.sum(axis=1)[:, None]
+        return np.stack([total * self.share[moved.T, g] for g in range(len(self.groups))])
 
     def estimate(self, point: float, draws: Floats) -> Estimate:
         """A value with the percentile interval of its draws."""
@@ -200,55 +234,3 @@ def _numbered(labels: npt.NDArray[np.generic], inhabited: npt.NDArray[np.bool_])
     numbers = np.full(labels.size, -1, dtype=np.int64)
     numbers[inhabited] = np.unique(labels[inhabited], return_inverse=True)[1]
     return numbers
-
-
-def by_unit(name: str, given: npt.ArrayLike, n: int) -> Floats:
-    """One finite number of at least 0 for each unit, shape (n,).
-
-    Raises
-    ------
-    UsageError
-        There are not as many.
-    DataError
-        Some are negative or unknown: each is counted in the message, none is taken for 0.
-    """
-    values = np.asarray(given, dtype=float)
-    if values.shape != (n,):
-        msg = f"{name} of shape {values.shape} were given for {n} units; expected one number a unit"
-        raise UsageError(msg)
-    wrong = ~np.isfinite(values) | (values < 0)
-    if wrong.any():
-        msg = f"{name} of {int(wrong.sum())} of {n} units are negative or unknown; expected at least 0"
-        raise DataError(msg, hint="an unknown number is not zero: leave those units out, and say so")
-    return values
-
-
-def coordinates(x: npt.ArrayLike, y: npt.ArrayLike, n: int) -> Floats:
-    """Middles of units, shape (n, 2).
-
-    Raises
-    ------
-    UsageError
-        There are not as many, or some are not finite.
-    """
-    pair = [np.asarray(v, dtype=float) for v in (x, y)]
-    if any(v.shape != (n,) or not np.isfinite(v).all() for v in pair):
-        shapes = " and ".join(str(v.shape) for v in pair)
-        msg = f"coordinates of shape {shapes} were given for {n} units; expected a finite pair for each"
-        raise UsageError(msg, hint="x, y = grid.centres(); leave units without a place out, and say so")
-    return np.column_stack(pair)
-
-
-def in_words(name: str) -> str:
-    """A name of a group or measure as it is read."""
-    return name.replace("_", " ")
-
-
-def told(value: float) -> str:
-    """Three digits, or all before the point."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """``"a, b and c"``."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from peelian.audits import labels
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.by_unit import by_unit, coordinates
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.resampled import Resampled, by_unit, coordinates, told
+from peelian.audits.resampled import Resampled
 from peelian.audits.thresholds import keeps_within
+from peelian.audits.words import told
 from peelian.errors import UsageError
 
 __all__ = ["LIMITS", "SensitivityAudit", "sensitivity_audit"]
@@ -34,6 +37,9 @@ LIMITS = (
 )
 
 AS_THEY_ARE = "as they are"
+MOST_MOVES = 99
+"""Maps of moved groups in other units: the ends of a 95 % interval are the third from either end."""
+
 FEWEST_UNITS = 4
 MOST_ORIGINS = 36
 
@@ -95,6 +101,7 @@ def sensitivity_audit(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    moved: npt.NDArray[np.int64] | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
 ) -> SensitivityAudit:
     """Measure the exposure ratio again in larger squares from several origins, in zones, and with other blocks.
@@ -118,6 +125,9 @@ def sensitivity_audit(
         Other units by name, such as neighborhoods: the label of the zone of each unit.
     level, replicates, seed
         Of the intervals: percentiles of a bootstrap of blocks.
+    moved : array of int, shape (any, n_units), optional
+        Maps of the groups moved over the city (`peelian.audits.labels.shifts`): intervals of ratios are no narrower
+        than chance moves a ratio. Without them they are those of blocks alone.
     thresholds : mapping of str to Threshold, optional
         For ``grid_range``: the most that the largest ratio may be of the smallest.
 
@@ -149,6 +159,7 @@ def sensitivity_audit(
         level=level,
         replicates=replicates,
         seed=seed,
+        moved=moved,
     )
     laid = _Laid(city, by_unit("hours", hours, city.n), at, block_side)
     cities = [*laid.cells(sides, root), *laid.zones(zones or {}, city.n), *laid.blocks(block_sides)]
@@ -220,7 +231,16 @@ class _Laid:
         hours = np.asarray(np.bincount(unit, weights=self.hours, minlength=n), dtype=float)
         parts = np.bincount(unit, minlength=n)
         middle = np.column_stack([np.bincount(unit, weights=v, minlength=n) / parts for v in self.at.T])
-        return self._with(residents, _squares(middle, side)), hours
+        made = self._with(residents, _squares(middle, side))
+        return replace(made, moved=self._moved(middle, residents.sum(axis=1) > 0)), hours
+
+    def _moved(self, at: Floats, inhabited: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64] | None:
+        given = self.city.moved
+        if given is None or inhabited.sum() < labels.FEWEST_UNITS:
+            return None
+        return labels.shifts(
+            *at.T, inhabited=inhabited, replicates=min(len(given), MOST_MOVES), seed=self.city.seed
+        )
 
     def _with(self, residents: Floats, block: npt.NDArray[np.int64]) -> Resampled:
         numbers = np.full(block.size, -1, dtype=np.int64)

@@ -16,10 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
+from peelian.audits.by_unit import coordinates
 from peelian.audits.conditions import subsets
 from peelian.audits.finding import Finding
-from peelian.audits.resampled import coordinates, told
 from peelian.audits.subset_scan import area_rows, attribute_rows, scatter_of
+from peelian.audits.words import told
 from peelian.errors import DataError, NotEnoughDataError, UsageError
 from peelian.patterns.draws import scattered_fill
 from peelian.patterns.windows import Windows

@@ -32,6 +32,7 @@ from peelian.audits.thresholds import keeps_within
 from peelian.audits.unit_exposure import UnitExposure, salt_of
 from peelian.audits.unit_quality import unit_notes, unit_quality
 from peelian.audits.units import Units
+from peelian.audits.words import in_words
 from peelian.errors import UsageError
 from peelian.places.residents import refuse_unknown
 
@@ -151,7 +152,7 @@ class ExposureTable(Audit):
         return Finding(
             id=f"exposure_ratio/{row['by']}/{row['group']}",
             measure="exposure ratio",
-            subject=f"{_words(row['group'])} to {_words(row['reference'])} residents, {row['by']}",
+            subject=f"{in_words(row['group'])} to {in_words(row['reference'])} residents, {row['by']}",
             value=value,
             low=low,
             high=high,
@@ -428,11 +429,7 @@ def _tally(ratios: pd.DataFrame, group: str, level: float) -> Tally:
 
 def _refused_notes(ratios: pd.DataFrame) -> list[str]:
     refused = ratios[ratios["value"].isna()]
-    return [f"{row['by']}, {_words(row['group'])}: no ratio. {row['why']}" for row in rows_of(refused)]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return [f"{row['by']}, {in_words(row['group'])}: no ratio. {row['why']}" for row in rows_of(refused)]
 
 
 def _float(value: float | None) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peelian.audits.base import ECOLOGICAL
+from peelian.audits.words import in_words
 
 if TYPE_CHECKING:
     from peelian.audits.table import Tally
@@ -55,7 +56,7 @@ def headline(ratios: pd.DataFrame, tallies: Sequence[Tally], *, reference: str, 
         return " ".join(_one(row, what) for row in rows_of(ratios))
     sure = total.surely_above + total.surely_below
     return (
-        f"Of {total.ratios} exposure ratios in {parts} areas (to {_words(reference)} residents), {total.above} are "
+        f"Of {total.ratios} exposure ratios in {parts} areas (to {in_words(reference)} residents), {total.above} are "
         f"above 1 and {total.below} below by their value alone; the interval leaves out 1 for {sure} of them "
         f"({total.surely_above} above, {total.surely_below} below), and for {total.corrected} when it is taken into "
         "account how many were looked at."
@@ -63,7 +64,7 @@ def headline(ratios: pd.DataFrame, tallies: Sequence[Tally], *, reference: str, 
 
 
 def _one(row: Mapping[str, Any], what: str) -> str:
-    group, reference = _words(row["group"]), _words(row["reference"])
+    group, reference = in_words(row["group"]), in_words(row["reference"])
     if pd.isna(row["value"]):
         return f"{group[:1].upper()}{group[1:]} residents: no ratio. {row['why']}"
     ends = "no interval" if pd.isna(row["low"]) else f"interval {row['low']:.2f} to {row['high']:.2f}"
@@ -79,7 +80,7 @@ def tally_sentences(tallies: Sequence[Tally]) -> list[str]:
     for one in tallies[1:]:
         sure = one.surely_above + one.surely_below
         said.append(
-            f"{_words(one.group)}: above 1 in {one.above} and below in {one.below} of {one.ratios} areas by value "
+            f"{in_words(one.group)}: above 1 in {one.above} and below in {one.below} of {one.ratios} areas by value "
             f"alone. The interval leaves out 1 in {sure}; in the other {one.ratios - sure} the value alone would say "
             "more than these data show."
         )
@@ -94,8 +95,8 @@ def pooled_sentence(row: Mapping[str, Any], reference: str) -> str:
     """What the areas show together, which is more than each does."""
     p = "less than 0.001" if row["p_sign"] < 0.001 else f"{row['p_sign']:.2g}"
     return (
-        f"Together the areas show more than each alone: the geometric mean of their {_words(row['group'])} to "
-        f"{_words(reference)} ratios is {row['value']:.2f} ({row['level'] * 100:g} % interval {row['low']:.2f} to "
+        f"Together the areas show more than each alone: the geometric mean of their {in_words(row['group'])} to "
+        f"{in_words(reference)} ratios is {row['value']:.2f} ({row['level'] * 100:g} % interval {row['low']:.2f} to "
         f"{row['high']:.2f}), and {row['above']} of {row['areas']} are above 1 (p {p} if both sides were as likely)."
     )
 
@@ -103,7 +104,3 @@ def pooled_sentence(row: Mapping[str, Any], reference: str) -> str:
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as mappings from the columns' names."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _words(name: str) -> str:
-    return str(name).replace("_", " ")

@@ -22,6 +22,7 @@ from peelian.audits.margins import Margins, log_variance
 from peelian.audits.partitions import Partition
 from peelian.audits.positions import cut
 from peelian.audits.units import Units
+from peelian.audits.words import in_words
 
 __all__ = ["RESIDENTS", "UnitExposure", "salt_of", "worst_case"]
 
@@ -123,7 +124,7 @@ class UnitExposure:
         pair = self._pair(group, denominator)
         if self.drawn.totals[pair[1]] > 0 and self.drawn.totals[pair[0]] == 0:
             return LogEstimate(
-                0.0, why=(f"No {_words(group)} resident lives in a unit with any: no interval.",)
+                0.0, why=(f"No {in_words(group)} resident lives in a unit with any: no interval.",)
             )
         margin = np.sqrt(self._margin([group], denominator))
         return estimate_log(self.drawn, _log(pair), level=self.level, margin=margin)
@@ -139,11 +140,11 @@ class UnitExposure:
             return LogEstimate(None, why=(f"There is nothing to hold the counts against: no {denominator}.",))
         if not self.drawn.totals[theirs[0]] > 0:
             return LogEstimate(
-                None, why=(f"No {_words(reference)} resident lives in a unit with any: no ratio.",)
+                None, why=(f"No {in_words(reference)} resident lives in a unit with any: no ratio.",)
             )
         if not self.drawn.totals[mine[0]] > 0:
             return LogEstimate(
-                0.0, why=(f"No {_words(group)} resident lives in a unit with any: no interval.",)
+                0.0, why=(f"No {in_words(group)} resident lives in a unit with any: no interval.",)
             )
         variance = self._margin([group, reference], denominator)
         made = estimate_log(self.drawn, _log(mine, theirs), level=self.level, margin=np.sqrt(variance))
@@ -172,7 +173,7 @@ class UnitExposure:
         variance = self.margins.covariance(np.ones((len(self.counts), 1)), g)[0, 0]
         if variance <= (ROUGH_MARGIN * self.totals[g]) ** 2:
             return made
-        why = f"The margin of error of the {_words(group)} residents is large beside their number: a rough interval."
+        why = f"The margin of error of the {in_words(group)} residents is large beside their number: a rough interval."
         return _changed(made, why=(*made.why, why))
 
     def _bounded(self, made: LogEstimate, group: str, denominator: str) -> LogEstimate:
@@ -291,9 +292,5 @@ def _changed(made: LogEstimate, **to: Any) -> LogEstimate:
 
 
 def _too_few(group: str) -> LogEstimate:
-    why = f"There are fewer than {FEWEST_RESIDENTS} {_words(group)} residents: too few for a mean."
+    why = f"There are fewer than {FEWEST_RESIDENTS} {in_words(group)} residents: too few for a mean."
     return LogEstimate(None, why=(why,))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

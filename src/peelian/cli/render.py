@@ -252,7 +252,6 @@ def audit(result: dict[str, Any], page: Path | None) -> str:
     lines = ["exposure by group (hours of presence in their own cell, per resident):"]
     ratios = [f for f in result["findings"] if f["measure"] == "exposure ratio"]
     lines += [_wrap("- " + finding["sentence"]) for finding in ratios]
-    lines += [_wrap("- " + sentence) for sentence in (result.get("wide") or {}).get("sentences", ())]
     lines += [_wrap("- " + sentence) for sentence in (result.get("spread") or {}).get("sentences", ())[:2]]
     lines += [_wrap("- " + sentence) for sentence in (result.get("checks") or {}).get("sentences", ())]
     if page is not None:

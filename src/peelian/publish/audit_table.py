@@ -200,7 +200,8 @@ def _own(result: Result, own: set[str]) -> Markup | None:
     )
     note = (
         "Planned hours by grid cell, where the table has counts by its own units. A plan attends few cells, so that "
-        "its interval is wide. A plan's own audit draws blocks of one size alone, and its intervals are narrower."
+        "its interval is wide. Blocks of several sizes are drawn here, as for any table; a plan's own audit draws "
+        "blocks of one size and moves the groups' map over the city, so that its interval is another one."
     )
     table = _ratio_table(rows, result["level"])
     labels = [

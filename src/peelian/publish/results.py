@@ -320,7 +320,6 @@ def audit_page(audit: Result, *, demonstration: bool = False) -> str:
         else [
             *limit_words(audit),
             *burden.sentences,
-            *(audit.get("wide") or {}).get("sentences", []),
             *unheard_words(audit),
             *(audit.get("spread") or {}).get("sentences", [])[:1],
             *check_lines(audit.get("checks")),

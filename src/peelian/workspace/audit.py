@@ -11,7 +11,7 @@ from peelian.response import Plan
 from peelian.workspace.audit_checks import checks
 from peelian.workspace.calls import recorded
 from peelian.workspace.plan import rebuild_plan
-from peelian.workspace.plan_spread import spread_of, wide_of
+from peelian.workspace.plan_spread import spread_of
 from peelian.workspace.residents import residents_by_cell
 from peelian.workspace.thresholds import Held, thresholds_for
 from peelian.workspace.workspace import Outcome, Workspace
@@ -41,7 +41,6 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         result = {
             "plan": source["id"],
             **found,
-            "wide": wide_of(workspace, made, run=source["id"]) if measured else {},
             "spread": spread_of(workspace, made, run=source["id"], held=held) if measured else {},
             "checks": checked,
             "origin": workspace.origin(),

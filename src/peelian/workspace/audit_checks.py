@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ import pandas as pd
 from peelian.audits import spatial_blocks
 from peelian.audits.base import Audit
 from peelian.audits.benefit import STAGES, benefit_audit
+from peelian.audits.chance import MOVED
 from peelian.audits.comparisons import comparison_audit, p_of_draws
 from peelian.audits.finding import Finding
+from peelian.audits.labels import FEWEST_UNITS, shifts
 from peelian.audits.placebo import placebo_audit
 from peelian.audits.power import power_audit
 from peelian.audits.reporting import reporting_audit
@@ -88,6 +91,14 @@ class _Given:
             "level": self.level,
             "seed": self.seed,
         }
+
+    @cached_property
+    def moved(self) -> Ints | None:
+        """The groups' map moved over the city, as for the audit's own intervals; None in a city of too few places."""
+        inhabited = self.residents.to_numpy(dtype=float).sum(axis=1) > 0
+        if inhabited.sum() < FEWEST_UNITS:
+            return None
+        return shifts(self.x, self.y, inhabited=inhabited, replicates=MOVED, seed=self.seed)
 
     @property
     def block_side(self) -> float:
@@ -182,6 +193,7 @@ def _reporting(given: _Given) -> Audit:
         reports=reports.astype(float),
         officer_initiated=beside if beside.sum() >= FEWEST_REPORTS else None,
         block=given.block,
+        moved=given.moved,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
         **given.city,
@@ -208,6 +220,7 @@ def _benefit(given: _Given) -> Audit:
         other_work={OFFERED: (given.plan.hours > 0).astype(float), **other},
         expected=given.plan.surface.mean,
         block=given.block,
+        moved=given.moved,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
         **given.city,
@@ -248,6 +261,8 @@ def _placebo(given: _Given) -> Audit:
         block=given.block,
         x=given.x,
         y=given.y,
+        placebos=MOVED,
+        moved=given.moved,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
         **given.city,
@@ -258,6 +273,7 @@ def _power(given: _Given) -> Audit:
     return power_audit(
         given.plan.hours,
         block=given.block,
+        moved=given.moved,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
         **given.city,
@@ -275,6 +291,7 @@ def _sensitivity(given: _Given) -> Audit:
         block_side=given.block_side,
         block_sides=[side for side in sides if side >= cell],
         zones={"areas of the plan": np.asarray(given.plan.rules.area)},
+        moved=given.moved,
         replicates=REPLICATES // 2,
         thresholds=given.held.thresholds,
         **given.city,
@@ -352,6 +369,7 @@ def _p_values(given: _Given, made: Mapping[str, Audit | str]) -> dict[str, float
         level=given.level,
         replicates=REPLICATES,
         seed=given.seed,
+        moved=given.moved,
     )
     found = {
         f"exposure_ratio/plan/{city.groups[g]}": p_of_draws(city.ratio_draws(given.plan.hours[:, None], g))

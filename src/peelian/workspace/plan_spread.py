@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from peelian.audits.spread import spread_audit
-from peelian.audits.unit_exposure import UnitExposure
 from peelian.response import Plan
 from peelian.workspace.residents import residents_by_cell
 from peelian.workspace.state import Run
 from peelian.workspace.thresholds import Held
-from peelian.workspace.unit_table import units_of_plan
 from peelian.workspace.workspace import Workspace
 
-__all__ = ["MOST_PLANS", "spread_of", "wide_of"]
+__all__ = ["MOST_PLANS", "spread_of"]
 
 MOST_PLANS = 52
 """Plans that are looked back on: a year of weekly ones."""
@@ -50,36 +48,6 @@ def spread_of(workspace: Workspace, plan: Plan, *, run: str, held: Held) -> dict
             f"{others} earlier plans are on another grid, or name a cell outside of it, and are left out."
         )
     return {**found.to_dict(), "notes": notes}
-
-
-def wide_of(workspace: Workspace, plan: Plan, *, run: str, level: float = 0.95) -> dict[str, Any]:
-    """The plan's ratios with the intervals of `peelian.audits.table`, from blocks of several sizes.
-
-    Blocks of one size miss what is alike over more than that size. The same functions audit other agencies' tables, so
-    that a plan of ours is held to what they are held to.
-    """
-    units, reference = units_of_plan(workspace, plan, run=run)
-    one = UnitExposure.of(
-        units,
-        units.parts()[0],
-        reference=reference,
-        level=level,
-        replicates=2000,
-        seed=workspace.config.forecast.seed,
-    )
-    rows, sentences = [], []
-    for group in one.groups[1:]:
-        made = one.ratio(group)
-        ends = {"value": made.value, "low": made.low, "high": made.high, "p": made.p, "blocks": made.blocks}
-        rows.append({"group": group, "reference": reference, **ends})
-        if made.low is not None and made.high is not None:
-            sentences.append(
-                f"Drawn in blocks of several sizes, up to a fifth of the city, as any other agency's table would be, "
-                f"the {100 * level:g} % interval of {group} to {reference} residents is {made.low:.2f} to "
-                f"{made.high:.2f}: what is alike over more than one block makes a city less sure than blocks of one "
-                "size say."
-            )
-    return {"level": level, "ratios": rows, "sentences": sentences}
 
 
 def _before(workspace: Workspace, plan: Plan, run: str) -> tuple[list[Bools], int]:
