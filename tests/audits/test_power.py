@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from peelian.audits.finding import Finding, Threshold
+from peelian.audits.labels import shifts
 from peelian.audits.power import PowerAudit, power_audit
 from peelian.audits.resampled import Resampled
 from peelian.errors import UsageError
 
-from .cities import City, city
+from .cities import City, city, field
 
 
 def audit(place: City, hours: object, **more: object) -> PowerAudit:
@@ -57,6 +58,19 @@ def test_more_blocks_show_smaller_ratios_and_more_power_asks_for_larger_ones() -
     assert curve["power"].iloc[[0, -1]].min() > 0.95
     middle = curve["power"][(curve["ratio"] / 1 - 1).abs().idxmin()]
     assert middle < 0.15
+
+
+def test_moved_maps_ask_for_larger_ratios_where_patterns_are_broad() -> None:
+    place = city(24, seed=2, smooth=4.0)
+    hours = np.exp(field(24, np.random.default_rng(3), smooth=4.0))
+    moved = shifts(place.x, place.y, inhabited=np.ones(576, dtype=bool), replicates=99, seed=0)
+    blocks, both = audit(place, hours).frame.loc[0], audit(place, hours, moved=moved).frame.loc[0]
+    one = Resampled.of(place.residents, reference="b", block=place.block, moved=moved)
+    chance = np.sort(one.ratio_by_chance(hours[:, None], 0)[:, 0])
+    assert blocks["above"] < chance[-3], "what the placebo takes for chance is not said to be found"
+    assert both["above"] > chance[-3]
+    assert both["above"] == pytest.approx(chance[-3] / np.quantile(chance, 0.2), rel=0.25)
+    assert both["below"] < blocks["below"]
 
 
 def test_what_was_found_plays_no_part() -> None:
