@@ -103,13 +103,29 @@ def acting(city: Path) -> Opener:
 
 
 @pytest.fixture(scope="session")
-def audited(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a plan for burglary whose burden was measured: somebody can decide on it."""
-    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("audited") / "city"))
+def with_plan(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a plan for burglary whose burden was not measured yet."""
+    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("planned") / "city"))
     forecast(Workspace(folder), "burglary")
     plan(Workspace(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def audited(with_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the burden measured: somebody can decide on it."""
+    folder = Path(shutil.copytree(with_plan, tmp_path_factory.mktemp("audited") / "city"))
     audit(Workspace(folder))
     return folder
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An audit of a plan without the checks of it, for tests of who decides on what: they take most of its time.
+
+    What they find, how they are kept and made again is in test_audit_checks.py.
+    """
+    monkeypatch.setattr("peelian.workspace.audit.checks", lambda *_, **__: {})
 
 
 @pytest.fixture

@@ -28,21 +28,8 @@ from .conftest import Opener
 REASON = "the hours are there, and each place has another option too"
 
 
-@pytest.fixture(scope="module")
-def with_plan(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a plan whose burden has not been measured yet; to be copied."""
-    folder = Path(shutil.copytree(imported, tmp_path_factory.mktemp("planned") / "city"))
-    forecast(Workspace(folder), "burglary")
-    plan(Workspace(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def with_audit(with_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, with the burden measured."""
-    folder = Path(shutil.copytree(with_plan, tmp_path_factory.mktemp("audited") / "city"))
-    audit(Workspace(folder))
-    return folder
+# What is decided on is the burden; what the checks of an audit find is in test_audit_checks.py.
+pytestmark = pytest.mark.usefixtures("unchecked")
 
 
 def become(city: Path, made: Path) -> str:
@@ -59,9 +46,9 @@ def planned(city: Path, with_plan: Path) -> str:
 
 
 @pytest.fixture
-def audited(city: Path, with_audit: Path) -> str:
+def decidable(city: Path, audited: Path) -> str:
     """A plan that can be decided on."""
-    return become(city, with_audit)
+    return become(city, audited)
 
 
 def test_no_approval_before_the_burden_is_measured(acting: Opener, planned: str) -> None:
@@ -71,15 +58,15 @@ def test_no_approval_before_the_burden_is_measured(acting: Opener, planned: str)
     assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["state"] == "refused"
 
 
-def test_whoever_made_it_can_t_decide_on_it(acting: Opener, audited: str) -> None:
+def test_whoever_made_it_can_t_decide_on_it(acting: Opener, decidable: str) -> None:
     for role in ("analyst", "steward", "overseer", "public", "dispatcher"):
         with pytest.raises(RefusedError):
             decide(acting(role), "approve", reason=REASON)
     assert acting().state.rows(DecisionRow) == []
 
 
-def test_an_approval_keeps_what_was_shown(acting: Opener, audited: str) -> None:
-    done = decide(acting("commander"), "approve", plan=audited, reason=REASON)
+def test_an_approval_keeps_what_was_shown(acting: Opener, decidable: str) -> None:
+    done = decide(acting("commander"), "approve", plan=decidable, reason=REASON)
     decision = done.result["decision"]
     assert (decision["state"], decision["role"], decision["reason"]) == ("approved", "commander", REASON)
     shown = acting().page(done.run, "shown.html").read_bytes()
@@ -88,23 +75,23 @@ def test_an_approval_keeps_what_was_shown(acting: Opener, audited: str) -> None:
     assert decision["shown"] == {"shown.html": sha256(shown).hexdigest()}
     assert acting().latest("plan")["state"] == "approved"
     with pytest.raises(RefusedError, match="proposed"):
-        decide(acting("commander"), "refuse", plan=audited, reason=REASON)
+        decide(acting("commander"), "refuse", plan=decidable, reason=REASON)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "ok", "......................", "aaaaaaaaaaaaaaaaaaaaaaaaaaa"])
-def test_a_reason_is_words(acting: Opener, audited: str, reason: str) -> None:
+def test_a_reason_is_words(acting: Opener, decidable: str, reason: str) -> None:
     with pytest.raises(UsageError, match="reason"):
         decide(acting("commander"), "approve", reason=reason)
     assert acting().latest("plan")["state"] == "proposed"
 
 
-def test_a_script_can_t_decide_outside_a_demonstration(acting: Opener, audited: str) -> None:
+def test_a_script_can_t_decide_outside_a_demonstration(acting: Opener, decidable: str) -> None:
     with pytest.raises(RefusedError, match="person"):
         decide(acting("commander"), "approve", reason=REASON, automated=True)
 
 
-def test_an_amended_plan_is_measured_again(acting: Opener, audited: str) -> None:
-    before = acting().result(audited)
+def test_an_amended_plan_is_measured_again(acting: Opener, decidable: str) -> None:
+    before = acting().result(decidable)
     gone = before["places"][0]["cell"]
     done = decide(acting("commander"), "amend", reason=REASON, remove=[gone]).result
     cells = [place["cell"] for place in done["plan"]["places"]]
@@ -116,8 +103,8 @@ def test_an_amended_plan_is_measured_again(acting: Opener, audited: str) -> None
     assert gone not in (acting().folder / "public" / "index.html").read_text()
 
 
-def test_what_is_shown_of_an_amendment_is_the_amended_plan(acting: Opener, audited: str) -> None:
-    gone = acting().result(audited)["places"][0]["cell"]
+def test_what_is_shown_of_an_amendment_is_the_amended_plan(acting: Opener, decidable: str) -> None:
+    gone = acting().result(decidable)["places"][0]["cell"]
     done = decide(acting("commander"), "amend", reason=REASON, remove=[gone])
     shown = acting().page(done.run, "shown.html").read_text()
     ratio = next(f for f in done.result["audit"]["findings"] if f["id"] == "exposure_ratio/plan/Black")[
@@ -143,7 +130,7 @@ def test_a_plan_beyond_the_limit_can_be_refused_or_amended_only(acting: Opener) 
     assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["state"] == "refused"
 
 
-def test_a_plan_from_before_a_threshold_is_not_approved(acting: Opener, audited: str) -> None:
+def test_a_plan_from_before_a_threshold_is_not_approved(acting: Opener, decidable: str) -> None:
     set_threshold(acting("overseer"), "exposure_ratio", 9.0, by="the board", reason=REASON)
     found = audit(acting()).result
     assert found["passes"] is None
@@ -151,11 +138,11 @@ def test_a_plan_from_before_a_threshold_is_not_approved(acting: Opener, audited:
     with pytest.raises(RefusedError, match="before a threshold") as caught:
         decide(acting("commander"), "approve", reason=REASON)
     assert "peelian plan" in str(caught.value.hint)
-    assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["subject"] == audited
+    assert decide(acting("commander"), "refuse", reason=REASON).result["decision"]["subject"] == decidable
 
 
 def test_an_import_in_the_meantime_doesn_t_stop_a_decision(
-    acting: Opener, audited: str, tmp_path: Path
+    acting: Opener, decidable: str, tmp_path: Path
 ) -> None:
     def weekly(name: str) -> None:
         path = tmp_path / f"{name}.csv"
@@ -170,13 +157,13 @@ def test_an_import_in_the_meantime_doesn_t_stop_a_decision(
     verify_ledger(acting())
 
 
-def test_an_amendment_to_an_unknown_place_changes_nothing(acting: Opener, audited: str) -> None:
+def test_an_amendment_to_an_unknown_place_changes_nothing(acting: Opener, decidable: str) -> None:
     with pytest.raises(UsageError, match="E0N0"):
         decide(acting("commander"), "amend", reason=REASON, add=["E0N0"])
     assert acting().latest("plan")["state"] == "proposed"
 
 
-def test_nothing_is_published_without_an_approval(acting: Opener, audited: str) -> None:
+def test_nothing_is_published_without_an_approval(acting: Opener, decidable: str) -> None:
     with pytest.raises(RefusedError):
         publish(acting())
     decide(acting("commander"), "refuse", reason=REASON)
@@ -185,7 +172,9 @@ def test_nothing_is_published_without_an_approval(acting: Opener, audited: str) 
     assert not list((acting().folder / "public").iterdir())
 
 
-def test_what_is_published_carries_the_decision_and_hides_small_numbers(acting: Opener, audited: str) -> None:
+def test_what_is_published_carries_the_decision_and_hides_small_numbers(
+    acting: Opener, decidable: str
+) -> None:
     decide(acting("commander"), "approve", reason=REASON)
     done = publish(acting())
     page = (acting().folder / "public" / "index.html").read_text()
@@ -204,7 +193,7 @@ def test_what_is_published_carries_the_decision_and_hides_small_numbers(acting: 
         verify_ledger(acting("public"))
 
 
-def test_an_approval_that_ran_out_is_not_published(acting: Opener, audited: str) -> None:
+def test_an_approval_that_ran_out_is_not_published(acting: Opener, decidable: str) -> None:
     decide(acting("commander"), "approve", reason=REASON)
     late = Workspace(acting().folder, now=lambda: datetime.now(UTC) + timedelta(days=15))
     with pytest.raises(RefusedError):
@@ -212,13 +201,13 @@ def test_an_approval_that_ran_out_is_not_published(acting: Opener, audited: str)
 
 
 def test_records_that_changed_since_the_plan_stop_an_amendment(
-    acting: Opener, audited: str, tmp_path: object
+    acting: Opener, decidable: str, tmp_path: object
 ) -> None:
     extra = acting().folder / "extra.csv"
     extra.write_text("when,kind,east,north\n2016-12-30 10:00,Burglary,740000,4280000\n")
     fields = {"occurred_from": "when", "category": "kind", "x": "east", "y": "north"}
     assert import_records(acting(), extra, mapping=fields).result["stored"] == 1
-    cell = acting().result(audited)["places"][0]["cell"]
+    cell = acting().result(decidable)["places"][0]["cell"]
     with pytest.raises(PeelianError, match="records have changed"):
         decide(acting("commander"), "amend", reason=REASON, remove=[cell])
 

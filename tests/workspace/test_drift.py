@@ -535,6 +535,7 @@ def test_a_person_suspends_what_is_in_use(acting: Opener) -> None:
     assert verify_ledger(acting())["status"] == "verified"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_pages_tell_that_the_method_was_suspended_since(acting: Opener) -> None:
     forecast(acting(), "burglary", method="kernel_density")
     first = plan(acting()).run

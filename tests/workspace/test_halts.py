@@ -293,6 +293,7 @@ def test_a_halt_is_not_undone_in_the_state(acting: Opener) -> None:
         verify_ledger(acting())
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("verb", ["import", "quality", "forecast", "plan", "trial", "publish"])
 def test_work_is_stopped_until_the_moment_it_is_kept(
     acting: Opener, one_year: Path, monkeypatch: pytest.MonkeyPatch, verb: str

@@ -28,6 +28,9 @@ from .conftest import Opener
 REASON = "the hours are there, and each place has another option too"
 WHY = "the street works end this week, and the reports with them"
 
+# Signs are of who decided when and after which look; what the checks of an audit find is in test_audit_checks.py.
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def later(**by: float) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + timedelta(**by)

@@ -86,6 +86,7 @@ def test_a_plan_can_be_built_again(acting: Opener) -> None:
     assert any("count_map" in note for note in stored["notes"]), "what counting would have chosen is said"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_audit_compares_with_counting_equal_and_by_population(acting: Opener) -> None:
     forecast(acting(), "burglary", method="kernel_density")
     planned = plan(acting())
@@ -222,6 +223,7 @@ def test_a_copy_that_can_only_be_read_can_be_verified(
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_status_leads_from_one_step_to_the_next(acting: Opener) -> None:
     def following() -> str:
         return str(status(acting("public"))["next"]).split(" --workspace")[0]

@@ -18,7 +18,6 @@ import pytest
 from peelian.demo_data import stlouis_incidents
 from peelian.errors import CheckError, ConfigError, LedgerError, PeelianError, RefusedError, UsageError
 from peelian.workspace import Workspace
-from peelian.workspace.audit import audit
 from peelian.workspace.decide import decide
 from peelian.workspace.forecast import forecast
 from peelian.workspace.halt import halt
@@ -172,18 +171,13 @@ def test_changed_records_are_not_computed_with(acting: Opener) -> None:
         ),
     ],
 )
-def test_a_changed_database_is_noticed(acting: Opener, statement: str) -> None:
-    forecast(acting(), "burglary")
-    plan(acting())
-    audit(acting())
-    decide(
-        acting("commander"), "approve", reason="the hours are there, and each place has another option too"
-    )
-    verify_ledger(acting())
-    with sqlite3.connect(acting().folder / "state.db") as connection:
+def test_a_changed_database_is_noticed(deciding: Opener, statement: str) -> None:
+    decide(deciding(), "approve", reason="the hours are there, and each place has another option too")
+    verify_ledger(deciding())
+    with sqlite3.connect(deciding().folder / "state.db") as connection:
         assert connection.execute(statement).rowcount > 0
     with pytest.raises(PeelianError):
-        verify_ledger(acting())
+        verify_ledger(deciding())
 
 
 def test_a_lost_database_is_missed(acting: Opener) -> None:
