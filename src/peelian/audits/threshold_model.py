@@ -123,7 +123,8 @@ def sample(
         scale, number = task
         with _precise(jax):
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), round(1000 * scale)), number)
-            return {name: np.asarray(drawn) for name, drawn in compiled(key, scale, data).items()}
+            start = _start(np.random.default_rng([seed, round(1000 * scale), number]), data)
+            return {name: np.asarray(drawn) for name, drawn in compiled(key, scale, data, start).items()}
 
     with _precise(jax):
         compiled = _compiled(*stops.shape, warmup, samples)
@@ -265,18 +266,16 @@ def _between(told: Any, precision: Any, mean: Any, prior_precision: Any, own: An
 
 @lru_cache(maxsize=8)
 def _compiled(groups: int, districts: int, warmup: int, samples: int) -> Any:
-    """One chain as compiled code, from a key, a scale and data of that shape to draws by name."""
+    """One chain as compiled code, from a key, a scale, data of that shape and a start to draws by name."""
     jax = _jax()
     import jax.numpy as jnp
     from jax.flatten_util import ravel_pytree
     from numpyro.infer import NUTS
     from numpyro.infer.util import constrain_fn, potential_energy
 
-    def chain(key: Any, scale: Any, data: Any) -> dict[str, Any]:
-        start, run = jax.random.split(key)
-        middle = _start(start, data)
-        shared, named_shared = ravel_pytree({name: middle.pop(name) for name in SHARED})
-        local, named_local = ravel_pytree(middle)
+    def chain(key: Any, scale: Any, data: Any, start: Any) -> dict[str, Any]:
+        shared, named_shared = ravel_pytree({name: start[name] for name in SHARED})
+        local, named_local = ravel_pytree({name: start[name] for name in start if name not in SHARED})
 
         def named(at: Any) -> dict[str, Any]:
             return {**named_shared(at["shared"]), **named_local(at["local"])}
@@ -291,7 +290,7 @@ def _compiled(groups: int, districts: int, warmup: int, samples: int) -> Any:
                 ("local",): jnp.ones(local.size),
             },
         )
-        state = kernel.init(run, warmup, {"shared": shared, "local": local})
+        state = kernel.init(key, warmup, {"shared": shared, "local": local})
 
         def step(state: Any, _: None) -> tuple[Any, dict[str, Any]]:
             state = kernel.sample(state, (), {})
@@ -306,11 +305,9 @@ def _compiled(groups: int, districts: int, warmup: int, samples: int) -> Any:
 
         return {"diverging": out["diverging"], **jax.lax.scan(told, None, out["at"])[1]}
 
-    like = {
-        name: jax.ShapeDtypeStruct(shape, jnp.float64) for name, shape in _shapes(groups, districts).items()
-    }
-    lowered = jax.jit(chain).lower(jax.random.key(0), 1.0, like)
-    return lowered.compile()
+    like = {name: np.zeros(shape) for name, shape in _shapes(groups, districts).items()}
+    start = _start(np.random.default_rng(0), like)
+    return jax.jit(chain).lower(jax.random.key(0), 1.0, like, start).compile()
 
 
 def _shapes(groups: int, districts: int) -> dict[str, tuple[int, ...]]:
@@ -331,34 +328,28 @@ def _shapes(groups: int, districts: int) -> dict[str, tuple[int, ...]]:
     return dict.fromkeys(cells, (groups, districts)) | {"d_precision": (districts,)}
 
 
-def _start(key: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+def _start(rng: np.random.Generator, data: Mapping[str, Floats]) -> dict[str, Floats]:
     """Where a chain starts: scattered, so that chains which agree have come together by themselves.
 
-    Spreads are in logs, contrasts have one number less than groups: the coordinates of the sampler.
+    Spreads are in logs, contrasts have one number less than groups: the coordinates of the sampler. Drawn by NumPy, as
+    compiling JAX's normal numbers takes as long as compiling the model.
     """
-    import jax
-    import jax.numpy as jnp
-
     groups, districts = data["stops"].shape
-    log_odds = data["phi"] + jnp.exp(data["log_delta"]) * (data["signal"] - jnp.exp(data["log_delta"]) / 2)
+    slope = np.exp(data["log_delta"])
     middle = {
         "carrying": data["phi"].mean(),
-        "carrying_group": jnp.zeros(groups - 1),
-        "carrying_spread": jnp.log(0.3),
-        "separation": jnp.asarray(PRIORS["separation"][0]),
-        "separation_group": jnp.zeros(groups - 1),
-        "separation_spread": jnp.log(0.1),
-        "threshold": log_odds.mean(axis=1),
-        "threshold_spread": jnp.full(groups, jnp.log(0.3)),
-        "district": jnp.zeros(districts),
-        "district_separation": jnp.zeros(districts),
-        "signal": jnp.zeros((groups, districts)),
+        "carrying_group": np.zeros(groups - 1),
+        "carrying_spread": np.log(0.3),
+        "separation": PRIORS["separation"][0],
+        "separation_group": np.zeros(groups - 1),
+        "separation_spread": np.log(0.1),
+        "threshold": (data["phi"] + slope * (data["signal"] - slope / 2)).mean(axis=1),
+        "threshold_spread": np.full(groups, np.log(0.3)),
+        "district": np.zeros(districts),
+        "district_separation": np.zeros(districts),
+        "signal": np.zeros((groups, districts)),
     }
-    keys = dict(zip(middle, jax.random.split(key, len(middle)), strict=True))
-    return {
-        name: at + (0.2 if name in SHARED else 1.0) * jax.random.normal(keys[name], at.shape)
-        for name, at in middle.items()
-    }
+    return {name: np.asarray(rng.normal(at, 0.2 if name in SHARED else 1.0)) for name, at in middle.items()}
 
 
 def _prepared(stops: Ints, searches: Ints, hits: Ints) -> dict[str, Floats]:
