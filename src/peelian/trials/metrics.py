@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincc, betaln, gammaincc, gammaln, i0e, i1e, xlogy
+from scipy.special import betainc, betaincc, betaln, gammaincc, gammaln, hyp2f1, i0e, i1e, xlogy
 
 from peelian.errors import DataError, UsageError
 
@@ -350,9 +350,11 @@ def _crps_negative_binomial(y: Floats, m: Floats, size: float) -> Floats:
     """By cell; by an integral where the hypergeometric function of the closed form is slow or has no value."""
     scores = np.full(y.shape, np.nan)
     if size <= LARGEST_CLOSED:
-        import scoringrules  # which compiles for seconds when it is imported, and few commands score
-
-        scores = np.asarray(scoringrules.crps_negbinom(y, size, mu=m), dtype=np.float64)
+        p = size / (size + m)
+        below = betainc(size, y + 1, p)
+        less = np.where(y > 0, betainc(size + 1, np.maximum(y, 1.0), p), 0.0)
+        spread = hyp2f1(size + 1, 0.5, 2, -4 * (1 - p) / p**2)
+        scores = y * (2 * below - 1) - size * (1 - p) * (p * (2 * less - 1) + spread) / p**2
     rest = np.flatnonzero(~np.isfinite(scores))
     if rest.size:
         y, m = y[rest], m[rest]
