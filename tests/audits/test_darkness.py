@@ -40,7 +40,7 @@ def test_a_planted_effect_comes_back_at_every_degree() -> None:
 def test_nothing_is_found_where_nothing_was_planted() -> None:
     wrong = 0
     for seed in range(20):
-        audit = darkness_test(stops_by_light(6000, seed=seed), reference="Y", degrees=(4,), **HERE)
+        audit = darkness_test(stops_by_light(3000, seed=seed), reference="Y", degrees=(3,), **HERE)
         (found,) = audit.findings
         assert found.low is not None
         assert found.high is not None
@@ -93,12 +93,13 @@ def test_missing_groups_are_told_by_light_and_bounded() -> None:
 
 def test_a_threshold_is_held_against() -> None:
     held = {"darkness_odds_ratio": Threshold(1.25, "the board", "2022-01-01")}
-    assert darkness_test(stops_by_light(ratio=0.5), reference="Y", thresholds=held, **HERE).passes is False
-    assert darkness_test(stops_by_light(), reference="Y", thresholds=held, **HERE).passes is True
+    given = {"reference": "Y", "degrees": (2,), "thresholds": held, **HERE}
+    assert darkness_test(stops_by_light(6000, ratio=0.5), **given).passes is False
+    assert darkness_test(stops_by_light(6000), **given).passes is True
 
 
 def test_the_result_is_plain_and_the_same_again() -> None:
-    one, other = (darkness_test(stops_by_light(), reference="Y", **HERE).to_dict() for _ in range(2))
+    one, other = (darkness_test(stops_by_light(3000), reference="Y", **HERE).to_dict() for _ in range(2))
     assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
 
 

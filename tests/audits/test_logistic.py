@@ -46,6 +46,16 @@ def test_copies_of_rows_add_no_evidence_when_they_are_one_cluster() -> None:
     assert naive.error(1) == pytest.approx(once.error(1) / np.sqrt(5), rel=0.01)
 
 
+def test_with_few_clusters_the_error_is_that_of_the_sandwich_by_hand() -> None:
+    X, y = cases(300)
+    cluster = np.arange(300) % 6
+    fit = logistic(X, y, clusters=cluster)
+    p = 1 / (1 + np.exp(-X @ fit.coefficients))
+    bread = np.linalg.inv((X * (p * (1 - p))[:, None]).T @ X)
+    scores = np.stack([(X * (y - p)[:, None])[cluster == k].sum(axis=0) for k in range(6)])
+    assert fit.covariance == pytest.approx(bread @ (scores.T @ scores * 6 / 5) @ bread, rel=1e-6)
+
+
 def test_clustered_intervals_hold_the_truth_as_often_as_they_say() -> None:
     held = 0
     for seed in range(200):

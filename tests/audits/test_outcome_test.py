@@ -123,6 +123,23 @@ def test_stops_that_do_not_say_whether_they_were_searched_are_in_the_bounds_alon
     assert row["bound_low"] < known["bound_low"]
 
 
+def test_the_bounds_with_unknown_searches_of_one_group_are_those_by_hand() -> None:
+    records, _ = stops_by_area(3000)
+    frame = records.frame
+    x = (frame["group"] == "X").to_numpy()
+    lost = x & (np.random.default_rng(2).random(len(frame)) < 0.2)
+    less = replace(
+        records, frame=frame.assign(search=frame["search"].mask(lost), hit=frame["hit"].mask(lost))
+    )
+    row = outcome_test(less, reference="Y").frame.set_index("group").loc["X"]
+    searched, hit = (frame[name].astype(bool).to_numpy() & ~lost for name in ("search", "hit"))
+    a, n, u = (x & searched & hit).sum(), (x & searched).sum(), lost.sum()
+    other = (~x & searched & hit).sum() / (~x & searched).sum()
+    assert row["gap_bound_low"] == pytest.approx(a / (n + u) - other)
+    assert row["gap_bound_high"] == pytest.approx((a + u) / (n + u) - other)
+    assert (row["bound_low"], row["bound_high"]) == pytest.approx((a / (n + u), (a + u) / (n + u)))
+
+
 def test_searches_without_a_place_are_in_no_area() -> None:
     records, _ = stops_by_area(4000, hit_gap=-0.1)
     frame = records.frame

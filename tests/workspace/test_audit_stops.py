@@ -29,7 +29,7 @@ SECRET = "Mary Whitcombe"
 
 def write(folder: Path, **planted: float) -> dict[str, Path]:
     """Stops with a name in each row, and residents and incidents by area."""
-    records, residents = stops_by_area(2500, **planted)
+    records, residents = stops_by_area(1500, **planted)
     frame = records.frame
     when = frame["day"] + pd.to_timedelta(frame["minute"], unit="m")
     flag = {True: "yes", False: "no"}
@@ -50,6 +50,11 @@ def write(folder: Path, **planted: float) -> dict[str, Path]:
     reports = np.random.default_rng(0).choice(residents["area"], 3000)
     pd.DataFrame({"beat": reports, "reported_by": SECRET}).to_csv(paths["incidents"], index=False)
     return paths
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peelian.workspace.audit_stops.REPLICATES", 100)
 
 
 @pytest.fixture(scope="module")

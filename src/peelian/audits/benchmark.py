@@ -218,7 +218,12 @@ def benchmark(
         *_of_stops(records, dark, basis),
     ]
     draws = StopDraws(records, replicates=replicates, seed=seed, level=level)
-    rows = [_row(records, draws, one, group, chosen) for one in made for group in groups]
+    shared = [_allocated(records.frame, one, groups) for one in made]
+    rows = [
+        _row(records, draws, one, group, chosen, shares)
+        for one, shares in zip(made, shared, strict=True)
+        for group in groups
+    ]
     columns = ["denominator", "group", "stops", "against", "ratio", "low", "high", "bound_low", "bound_high"]
     table = pd.DataFrame([row[0] for row in rows], columns=[*columns, "allocated"])
     found = tuple(_finding(*row, level=level, reference=chosen, thresholds=thresholds or {}) for row in rows)
@@ -345,12 +350,26 @@ def _of_stops(records: StopRecords, dark: Bools | None, basis_of: str | None) ->
     return made
 
 
+def _allocated(frame: pd.DataFrame, one: Denominator, groups: list[str]) -> dict[str, tuple[float, float]]:
+    """Of each group, what is over the line and under it if the missing groups were as others there and then."""
+    upper = allocated(frame, one.above, groups)
+    if one.by_area is not None:
+        lower = [float(one.by_area[name].sum()) if name in one.by_area else np.nan for name in groups]
+    else:
+        lower = list(allocated(frame, np.asarray(one.below), groups))
+    return dict(zip(groups, zip(map(float, upper), map(float, lower), strict=True), strict=True))
+
+
 def _row(
-    records: StopRecords, draws: StopDraws, one: Denominator, group: str, reference: str
+    records: StopRecords,
+    draws: StopDraws,
+    one: Denominator,
+    group: str,
+    reference: str,
+    shares: Mapping[str, tuple[float, float]],
 ) -> tuple[dict[str, Any], Interval | None, Denominator]:
     """Numbers of a group under a denominator, with the interval that is told."""
-    frame = records.frame
-    label = frame["group"].to_numpy(dtype=object)
+    label = records.frame["group"].to_numpy(dtype=object)
     above = {name: one.above & (label == name) for name in (group, reference)}
     missing = float((one.above & pd.isna(label)).sum())
     if one.by_area is not None:
@@ -391,15 +410,9 @@ def _row(
         if one.below is None
         else _bounds_of_kinds(one, label, group, reference)
     )
-    upper = allocated(frame, one.above, [group, reference])
-    lower = (
-        np.array(under[:2])
-        if one.below is None
-        else allocated(frame, np.asarray(one.below), [group, reference])
-    )
-    shared = float(upper[0] / lower[0] / (upper[1] / lower[1]))
+    (a, b), (c, d) = shares[group], shares[reference]
     ends = {"low": interval.low, "high": interval.high, "bound_low": bounds[0], "bound_high": bounds[1]}
-    return {**row, **ends, "allocated": shared}, interval, one
+    return {**row, **ends, "allocated": a / b / (c / d)}, interval, one
 
 
 def _bounds_of_kinds(one: Denominator, label: npt.NDArray[np.object_], group: str, reference: str) -> Bounds:

@@ -176,7 +176,7 @@ def allocated(frame: pd.DataFrame, rows: Bools, groups: list[str]) -> Floats:
     part = (chosen["minute"] // PART_OF_DAY).fillna(-1).astype(int)
     area = pd.factorize(chosen["area"], use_na_sentinel=True)[0]
     every, own = pd.factorize(chosen["group"], use_na_sentinel=True)
-    stratum = pd.factorize(pd.Series(list(zip(area, part, strict=True))))[0]
+    stratum = np.unique((area + 1) * 10 + part.to_numpy() + 1, return_inverse=True)[1]
     codes = every.astype(int)
     table = np.zeros((int(stratum.max()) + 1, len(own)))
     known = codes >= 0
