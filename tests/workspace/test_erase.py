@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +22,7 @@ from peelian.workspace.restore import restore
 from peelian.workspace.state import DecisionRow
 from peelian.workspace.traces import MARK
 
+from .dying import dying
 from .keeping import MAP, WHY, case, holding, ident, made
 
 ONE, OTHER, ASIDE = ident(5), ident(17), ident(900)
@@ -315,46 +312,21 @@ def test_what_is_no_erasure(small: Path) -> None:
 
 # -- a process that dies in the middle
 
-DYING = """
-    import os, signal, sys
-    from pathlib import Path
-    from peelian.workspace import Workspace
-    from peelian.workspace.erase import erase
-    folder, when, *ids = sys.argv[1:]
-    n = 0
-    def look(event, arguments):
-        # Every file that is opened for writing, renamed, linked or removed counts; the process dies at the n-th.
-        global n
-        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if writes or event in ("os.rename", "os.remove", "os.link"):
-            n += 1
-            if n == int(when):
-                os.kill(os.getpid(), signal.SIGKILL)
-    workspace = Workspace(Path(folder), role="steward")
-    sys.addaudithook(look)
-    erase(workspace, ids, reason="a court ordered that this be done, file 2216-CC")
-    print(n)
-"""
-
-
-def dying(folder: Path, when: int, *ids: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", textwrap.dedent(DYING), str(folder), str(when), *ids]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-
 
 @pytest.mark.slow
 def test_killed_at_any_write_it_is_finished_by_running_it_again(tmp_path: Path) -> None:
     folder, path = made(tmp_path / "city"), tmp_path / "one.backup"
     hold(Workspace(folder, role="overseer"), reason=f"a complaint about {ident(0)}", last="1999-12-31")
     backup(steward(folder), path)
-    total = int(dying(folder, 0, ident(0)).stdout)
+    code, total = dying("erase", folder, 0, ids=[ident(0)], reason=WHY)
+    assert code == 0
+    assert total is not None
     assert total > 20
     step = max(total // 4, 1)
     for number, when in enumerate(range(2, total, step), 1):
         one = ident(number)
         assert len(holding(one, folder, path)) > 1
-        assert dying(folder, when, one).returncode == -signal.SIGKILL
+        assert dying("erase", folder, when, ids=[one], reason=WHY) == (-signal.SIGKILL, None)
         # Whatever it left can be opened, read and verified, and holds the record or doesn't.
         assert verify_ledger(Workspace(folder))["status"] == "verified"
         assert len(stored(folder)) in (60 - number, 59 - number)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from peelian.workspace.restore import restore
 from peelian.workspace.retain import keep_retaining, retain, retention, standing_of
 from peelian.workspace.state import Run
 
+from .dying import dying
 from .keeping import WHY, holding, ident, made
 from .test_erase import complaint
 
@@ -321,46 +319,18 @@ def test_the_timer_goes_on_when_something_is_wrong(folder: Path) -> None:
         keep_retaining(lambda: Workspace(folder), every="1mo", tell=told.append)
 
 
-DYING = """
-    import os, signal, sys
-    from datetime import UTC, datetime
-    from pathlib import Path
-    from peelian.workspace import Workspace
-    from peelian.workspace.retain import retain
-    folder, when, now = sys.argv[1:]
-    n = 0
-    def look(event, arguments):
-        global n
-        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if writes or event in ("os.rename", "os.remove", "os.link"):
-            n += 1
-            if n == int(when):
-                os.kill(os.getpid(), signal.SIGKILL)
-    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    workspace = Workspace(Path(folder), role="steward", now=lambda: moment)
-    sys.addaudithook(look)
-    retain(workspace)
-    print(n)
-"""
-
-
-def dying(folder: Path, when: int, now: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", textwrap.dedent(DYING), str(folder), str(when), now]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
-
-
 @pytest.mark.slow
 def test_killed_at_any_write_it_is_finished_by_the_next_one(folder: Path) -> None:
     let(folder, records="1y", runs="1d")
     quality(at(folder, "2020-01-01", "analyst"))
     quality(at(folder, "2020-01-02", "analyst"))
-    total = int(dying(folder, 0, "2025-01-20").stdout)
+    code, total = dying("retain", folder, 0, now="2025-01-20T00:00+00:00")
+    assert code == 0
+    assert total is not None
     assert total >= 20  # the first one has pages to remove, too; those that follow write a little less
     for month, when in enumerate((3, 9, 15), 2):
         now = f"2025-{month:02d}-20"
-        assert dying(folder, when, now).returncode == -signal.SIGKILL
+        assert dying("retain", folder, when, now=f"{now}T00:00+00:00") == (-signal.SIGKILL, None)
         assert verify_ledger(Workspace(folder))["status"] == "verified"
         retain(at(folder, now))
         gone = those(*range(1, month)) | those(month, before=20)
