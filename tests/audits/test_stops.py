@@ -128,4 +128,5 @@ def test_city_of_london_all_together(shared_data) -> None:
     records = read_stops(shared_data / "uk_stop_search_city_of_london_201804_202011.parquet")
     found = stops_audit(records, reference="White", replicates=200)
     assert [name for name, _ in found.skipped] == ["Test by light"]
+    assert "1,937 searches have no place, and are in no difference within areas." in found.notes
     assert any(one.id == "hit_rate_gap/action, all/Black" for one in found.findings)

@@ -112,6 +112,10 @@ class StopsAudit(Audit):
             own.append(
                 f"{lost:,} searches of which it is not known what they found are not in the threshold test."
             )
+        frame = self.records.frame
+        nowhere = int((frame["search"].fillna(False).astype(bool) & frame["area"].isna()).sum())
+        if self.outcomes is not None and nowhere:
+            own.append(f"{nowhere:,} searches have no place, and are in no difference within areas.")
         own += [*self.records.notes, *self.against.notes, *(self.light.notes if self.light else ())]
         return (*own, *(f"{name}: not made, as {_plain(why)}" for name, why in self.skipped))
 
