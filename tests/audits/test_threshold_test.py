@@ -74,6 +74,18 @@ def made_up(
     return sample
 
 
+def drawn(threshold: np.ndarray, shared: dict[str, np.ndarray] | None = None) -> Draws:
+    """Draws of these thresholds, shape (chains, draws, groups, districts), and nothing else of interest."""
+    steady = np.random.default_rng(0).normal(size=threshold.shape[:2])
+    return Draws(
+        threshold,
+        np.full(threshold.shape, 0.1),
+        np.full(threshold.shape, 1.8),
+        {"carrying": steady} if shared is None else shared,
+        np.zeros(threshold.shape[:2], dtype=bool),
+    )
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     def test(
@@ -117,6 +129,40 @@ def test_gaps_are_of_means_weighted_by_all_stops_of_a_district(
     assert audit.frame["threshold"].to_numpy() == pytest.approx(np.array([0.30, 0.20, 0.305]) + 0.2 * 12 / 78)
 
 
+def test_weights_are_the_same_for_groups_that_are_stopped_in_different_districts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both are searched at the same threshold in each district; one is stopped mostly where it is low."""
+
+    def steep(stops: np.ndarray, *_: Any, scales: tuple[float, ...], **__: Any) -> dict[float, Draws]:
+        noise = 1e-6 * np.random.default_rng(0).normal(size=(2, DRAWS, 2, 1))
+        return dict.fromkeys(scales, drawn(np.linspace(0.2, 0.5, DISTRICTS) + noise))
+
+    monkeypatch.setattr(subject, "sample", steep)
+    table = (
+        counts()
+        .query("group != 'other'")
+        .assign(group=lambda f: f["group"].map({"white": "a", "black": "b"}))
+    )
+    low = (table["group"] == "b") & (table["district"] < "d03")
+    table.loc[low, "stops"] *= 20
+    audit = threshold_test(table, reference="a")
+    assert audit.frame["gap"].iloc[1] == pytest.approx(0, abs=1e-6)
+    weight = table.groupby("district")["stops"].sum() / table["stops"].sum()
+    assert audit.frame["threshold"].iloc[0] == pytest.approx(float(weight @ np.linspace(0.2, 0.5, DISTRICTS)))
+    for row in audit.by_district.itertuples():
+        assert row.threshold == pytest.approx(np.linspace(0.2, 0.5, DISTRICTS)[int(row.district[1:])])
+        given = table[(table["district"] == row.district) & (table["group"] == row.group)].iloc[0]
+        assert (row.stops, row.searches, row.hits) == (given["stops"], given["searches"], given["hits"])
+
+
+def test_intervals_are_of_the_level_asked_for(run: Any) -> None:
+    wide, narrow = (run(settings={"level": level}).findings[0] for level in (0.95, 0.5))
+    assert narrow.level == 0.5
+    # Normal quantiles 1.96 and 0.674.
+    assert (narrow.high - narrow.low) / (wide.high - wide.low) == pytest.approx(0.344, rel=0.25)
+
+
 def test_a_gap_that_is_there_and_one_that_is_not_are_told_apart(run: Any) -> None:
     audit = run()
     said = audit.sentences()
@@ -146,10 +192,55 @@ def test_chains_that_do_not_agree_give_no_number(run: Any) -> None:
     assert audit.sentences()[0].startswith("1 black: no inferred threshold (Chains do not agree")
 
 
+@pytest.mark.parametrize("who", ["the gap alone", "the reference alone"])
+def test_each_of_the_three_must_agree(monkeypatch: pytest.MonkeyPatch, who: str) -> None:
+    rng = np.random.default_rng(0)
+    chain = np.arange(2)[:, None]
+    if who == "the gap alone":
+        white = 0.3 + 0.05 * rng.normal(size=(2, DRAWS))
+        black = white - 0.1 + 0.01 * chain
+    else:
+        white = 0.3 + 0.01 * rng.normal(size=(2, DRAWS)) + 0.05 * chain
+        black = 0.2 + 0.3 * rng.normal(size=(2, DRAWS))
+    both = np.broadcast_to(np.stack([white, black], axis=-1)[..., None], (2, DRAWS, 2, DISTRICTS))
+
+    def apart(*_: Any, scales: tuple[float, ...], **__: Any) -> dict[float, Draws]:
+        return dict.fromkeys(scales, drawn(np.clip(both, 0.01, 0.99)))
+
+    monkeypatch.setattr(subject, "sample", apart)
+    table = (
+        counts()
+        .query("group != 'other'")
+        .assign(group=lambda f: f["group"].map({"white": "a", "black": "b"}))
+    )
+    audit = threshold_test(table, reference="a")
+    assert audit.findings[0].value is None
+    assert "Chains do not agree" in audit.findings[0].limits[0]
+
+
+def test_the_worst_of_all_parameters_is_told_and_a_drift_within_a_chain_counts() -> None:
+    from peelian.audits.threshold_checks import convergence
+
+    rng = np.random.default_rng(1)
+    fine = rng.normal(size=(2, DRAWS))
+    drifting = rng.normal(size=(2, DRAWS)) + np.linspace(-2, 2, DRAWS)
+    found = convergence(
+        drawn(np.full((2, DRAWS, 1, 1), 0.3), {"fine": fine, "drifting": drifting}), {"gap": fine}
+    )
+    assert found.worst == "drifting"
+    assert found.rhat > 1.3, "both chains drift alike: only halves of them tell"
+    assert found.effective < 30
+    assert (
+        convergence(drawn(np.full((2, DRAWS, 1, 1), 0.3), {"fine": fine}), {"gap": drifting}).worst == "gap"
+    )
+
+
 def test_divergences_are_told(run: Any) -> None:
     assert not any("diverged" in limit for limit in run(diverging=4).limits)
     audit = run(diverging=5)
     assert audit.convergence.divergences == 5
+    assert audit.sweep["divergences"].tolist() == [5] * 6
+    assert any("5 divergences" in one for one in audit.sentences())
     assert audit.limits[0].startswith("5 of 400 steps of the sampler diverged")
 
 
