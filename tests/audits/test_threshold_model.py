@@ -179,6 +179,37 @@ def test_density_is_that_of_the_model_in_the_papers() -> None:
     assert np.ptp(apart) < 1e-4, "a constant apart: what doesn't hang on the parameters was left out"
 
 
+def test_each_scale_has_its_own_priors_and_each_chain_its_own_start_and_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jax = model._jax()
+    seen = []
+
+    def chain(
+        key: Any, scale: float, data: dict[str, np.ndarray], start: dict[str, np.ndarray]
+    ) -> dict[str, Any]:
+        seen.append((scale, float(start["carrying"]), tuple(jax.random.key_data(key).tolist())))
+        cells = dict.fromkeys(model.CELLS, np.full((5, 2, 3), scale))
+        steps = {"diverging": np.arange(5) < scale}
+        return cells | dict.fromkeys(model.SHARED, np.full(5, start["carrying"])) | steps
+
+    monkeypatch.setattr(model, "_compiled", lambda *_: chain)
+    stops = np.full((2, 3), 100)
+    scales = (1.0, 2.0)
+    found = model.sample(
+        stops, stops // 10, stops // 50, scales=scales, warmup=5, samples=5, chains=3, seed=0
+    )
+    assert sorted(scale for scale, *_ in seen) == [1.0] * 3 + [2.0] * 3
+    assert len({start for _, start, _ in seen}) == 6
+    assert len({key for *_, key in seen}) == 6
+    for scale in scales:
+        assert found[scale].threshold == pytest.approx(np.full((3, 5, 2, 3), special.expit(scale)))
+        assert found[scale].separation == pytest.approx(np.full((3, 5, 2, 3), np.exp(scale)))
+        assert found[scale].diverging.sum() == 3 * scale
+        starts = {start for of, start, _ in seen if of == scale}
+        assert set(found[scale].shared["carrying"][:, 0]) == starts
+
+
 def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     monkeypatch.setenv("JAX_PLATFORMS", "tpu")
