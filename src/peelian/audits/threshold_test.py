@@ -55,7 +55,12 @@ LIMITS = (
         "chances had another shape (beta distributions), simulated gaps of -0.10 came out at about -0.08: intervals "
         "don't carry that."
     ),
-    "Gaps are firmer than levels: how high each threshold is rests on the assumed shape more than a difference does.",
+    (
+        "Gaps are firmer than levels: how high each threshold is rests on the assumed shape more than a difference "
+        "does. On counts of nine US states' patrols, levels came out 0.11 below those published from beta "
+        "distributions, and gaps to White drivers 0.03 above the published ones on average, 0.07 at most: this test "
+        "shows less of a lower bar than that one."
+    ),
     (
         "It starts from those who were stopped. If a group is stopped on weaker grounds, that is not seen here, and it "
         "changes who is there to be searched."
