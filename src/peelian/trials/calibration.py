@@ -158,18 +158,20 @@ def tally_coverage(
         Columns: weight of the counts inside, the expected weight of those, weight of all.
     """
     weights = _weights(counts, mean, weight)
-    rows = []
     for level in levels:
         if not 0 < level < 1:
             msg = f"a level of {level} was given; expected a share between 0 and 1"
             raise UsageError(msg, hint="write 90 % as 0.9")
-        # scipy gives -1 as the lower end where the mean is 0.
-        low = np.maximum(_ppf((1 - level) / 2, mean, size), 0)
-        high = _ppf((1 + level) / 2, mean, size)
+    # All ends at once: scipy takes longer to check one call than to find the ends of a hundred cells.
+    shares = np.array([[(1 - level) / 2, (1 + level) / 2] for level in levels]).reshape(-1, 2, 1)
+    ends = _ppf(shares, mean, size)
+    rows = []
+    for end in ends:
+        low, high = np.maximum(end[0], 0), end[1]  # scipy gives -1 as the lower end where the mean is 0
         inside = (counts >= low) & (counts <= high)
         probability = _cdf(high, mean, size) - _cdf(low - 1, mean, size)
         rows.append([weights[inside].sum(), weights @ probability, weights.sum()])
-    return np.array(rows, dtype=np.float64)
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
 def tally_total_coverage(
@@ -245,7 +247,7 @@ def _cdf(k: npt.NDArray[Any], mean: Floats, size: float) -> Floats:
     return np.where(k < 0, 0.0, found)
 
 
-def _ppf(probability: float, mean: Floats, size: float) -> Floats:
+def _ppf(probability: Floats, mean: Floats, size: float) -> Floats:
     if np.isinf(size):
         return np.asarray(stats.poisson.ppf(probability, mean))
     return np.asarray(stats.nbinom.ppf(probability, size, size / (size + mean)))
