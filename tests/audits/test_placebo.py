@@ -80,9 +80,7 @@ def test_the_rate_of_false_findings_knows_blocks_that_are_too_small() -> None:
     assert small.details["by_blocks_alone"] > 0.4
     assert large.details["by_blocks_alone"] < small.details["by_blocks_alone"]
     assert small.low is not None
-    assert small.low <= 0.05 <= small.high, (
-        "1 in 20, however small the blocks are"
-    )
+    assert small.low <= 0.05 <= small.high, "1 in 20, however small the blocks are"
     rough = city(24, seed=5, smooth=0.3)
     noise = np.random.default_rng(0).gamma(2, 1, 576)
     even = finding(audit(rough, noise, block=each), "false_findings")
