@@ -229,7 +229,8 @@ class _Tried:
         # As few moves as can leave 1 out at all: each attribute has to be farther out than all of its own moved maps.
         enough = moved[: int(np.ceil(2 / (1 - city.level) - 1e-9)) - 1]
         found = self._ratios(asked, g)
-        by_chance = np.array([self._ratios(asked[:, source], g) for source in enough]).reshape(-1, len(asked))
+        by_chance = np.array([self._ratios(asked[:, source], g) for source in enough])
+        by_chance = by_chance.reshape(len(enough), len(asked))  # of no attribute, too
         farther = (found > by_chance).all(axis=0) | (found < by_chance).all(axis=0)
         return int(by_blocks.sum()), int(farther.sum()), int((~unknown).sum())
 
