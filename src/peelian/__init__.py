@@ -13,6 +13,19 @@ from peelian._version import __version__
 
 if TYPE_CHECKING:
     from peelian.audits import Finding, exposure_audit
+    from peelian.audits.dataset import data_audit
+    from peelian.audits.forecast import forecast_audit
+    from peelian.audits.loop import loop_audit
+    from peelian.audits.match_audit import match_audit
+    from peelian.audits.match_log import read_match_log
+    from peelian.audits.published_rates import published_audit, read_published_rates
+    from peelian.audits.recordset import recordset
+    from peelian.audits.retrospect import look_back
+    from peelian.audits.stop_records import read_stops
+    from peelian.audits.stops import stops_audit
+    from peelian.audits.table import exposure_table
+    from peelian.audits.threshold_test import threshold_test
+    from peelian.audits.units import read_units
     from peelian.charter import Ledger
     from peelian.errors import (
         CheckError,
@@ -118,25 +131,39 @@ _HOMES: dict[str, str] = {
     "change_points": "peelian.patterns.changes",
     "concentration": "peelian.patterns.concentration",
     "count_incidents": "peelian.places",
+    "data_audit": "peelian.audits.dataset",
     "elevated": "peelian.patterns.elevated",
     "emerging": "peelian.patterns.emerging",
     "exact_repeats": "peelian.patterns.exact_repeats",
     "exposure_audit": "peelian.audits",
+    "exposure_table": "peelian.audits.table",
     "find_duplicates": "peelian.patterns.duplicates",
+    "forecast_audit": "peelian.audits.forecast",
     "hot_cells": "peelian.patterns.local_g",
     "lags": "peelian.patterns.lags",
     "link_incidents": "peelian.patterns.links",
     "local_moran": "peelian.patterns.local_moran",
+    "look_back": "peelian.audits.retrospect",
+    "loop_audit": "peelian.audits.loop",
     "make_plan": "peelian.response",
+    "match_audit": "peelian.audits.match_audit",
     "near_repeat": "peelian.patterns.near_repeat",
     "nearer_than_chance": "peelian.patterns.chance_links",
     "population_by_cell": "peelian.places",
+    "published_audit": "peelian.audits.published_rates",
     "read_incidents": "peelian.records",
+    "read_match_log": "peelian.audits.match_log",
+    "read_published_rates": "peelian.audits.published_rates",
+    "read_stops": "peelian.audits.stop_records",
+    "read_units": "peelian.audits.units",
+    "recordset": "peelian.audits.recordset",
     "risk_factors": "peelian.patterns.risk_factors",
     "run_trial": "peelian.trials",
     "same_week": "peelian.patterns.same_week",
     "seasonality": "peelian.patterns.seasonality",
+    "stops_audit": "peelian.audits.stops",
     "study_grid": "peelian.places",
+    "threshold_test": "peelian.audits.threshold_test",
     "time_profile": "peelian.patterns.profile",
     "watch": "peelian.patterns.surveillance",
 }
@@ -185,25 +212,39 @@ __all__ = [
     "change_points",
     "concentration",
     "count_incidents",
+    "data_audit",
     "elevated",
     "emerging",
     "exact_repeats",
     "exposure_audit",
+    "exposure_table",
     "find_duplicates",
+    "forecast_audit",
     "hot_cells",
     "lags",
     "link_incidents",
     "local_moran",
+    "look_back",
+    "loop_audit",
     "make_plan",
+    "match_audit",
     "near_repeat",
     "nearer_than_chance",
     "population_by_cell",
+    "published_audit",
     "read_incidents",
+    "read_match_log",
+    "read_published_rates",
+    "read_stops",
+    "read_units",
+    "recordset",
     "risk_factors",
     "run_trial",
     "same_week",
     "seasonality",
+    "stops_audit",
     "study_grid",
+    "threshold_test",
     "time_profile",
     "watch",
 ]
