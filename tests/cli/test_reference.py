@@ -9,7 +9,8 @@ import typer
 
 from peelian.cli.app import app
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
 SHARED = {"--workspace", "-w", "--as", "--json", "--help"}
 
 
@@ -111,3 +112,19 @@ def test_the_issue_s_verbs_are_there() -> None:
     ]
     ledger = {"verify", "show", "prove", "verifier", "rotate", "cosign", "witness"}
     assert {*verbs, *(f"ledger {verb}" for verb in ledger)} == set(commands())
+
+
+def test_every_measure_that_can_be_bounded_is_listed_under_its_audit() -> None:
+    from peelian.audits.thresholds import MEASURES
+
+    bounded = {"ratio": "1/t to t", "difference": "-t to t", "most": "at most t", "least": "at least t"}
+    page = (REFERENCE / "thresholds.md").read_text(encoding="utf-8")
+    rows = {
+        (section.split("`")[0], *[cell.strip() for cell in line.strip("|").split("|")])
+        for section in page.split("## `peelian audit ")[1:]
+        for line in section.splitlines()
+        if line.startswith("| `")
+    }
+    assert rows == {
+        (one.audit, f"`{name}`", bounded[one.kind], one.meaning) for name, one in MEASURES.items()
+    }
