@@ -88,6 +88,8 @@ def test_each_place_has_a_reason_and_something_beside_patrol(results: dict[str, 
 def test_an_unmeasured_burden_is_said(results: dict[str, dict[str, object]]) -> None:
     assert render.audit({"measured": False, "why_not": "no areas"}, None) == "not measured: no areas"
     assert "interval" in render.audit(results["audit"], None)
+    late = {**results["audit"], "notes": ["The threshold was set after plan-0006 was made."]}
+    assert render.audit(late, None).endswith("note: The threshold was set after plan-0006 was made.")
 
 
 def test_a_refusal_isn_t_followed_by_publishing() -> None:

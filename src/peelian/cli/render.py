@@ -254,6 +254,7 @@ def audit(result: dict[str, Any], page: Path | None) -> str:
     lines += [_wrap("- " + finding["sentence"]) for finding in ratios]
     lines += [_wrap("- " + sentence) for sentence in (result.get("spread") or {}).get("sentences", ())[:2]]
     lines += [_wrap("- " + sentence) for sentence in (result.get("checks") or {}).get("sentences", ())]
+    lines += [_wrap(f"note: {note}") for note in result.get("notes") or ()]
     if page is not None:
         lines.append(f"page: {page}")
     return "\n".join(lines)
