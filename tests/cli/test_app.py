@@ -71,7 +71,7 @@ def test_import_prints_the_account_of_every_row(city: Path, capsys: pytest.Captu
         (("forecast", "--category", "burglary", "--as", "public"), 3, "public"),
         (("trial",), 2, "--category"),
         (("plan",), 2, "no forecast"),
-        (("audit",), 2, "no plan"),
+        (("audit", "plan"), 2, "no plan"),
         (("decide", "--as", "commander"), 2, "--approve"),
         (("decide", "--approve", "--refuse", "--as", "commander"), 2, "--approve and --refuse"),
         (("publish",), 2, "no plan"),

@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str], city: Path, *arguments: object, cod
 
 def test_from_a_draft_to_a_review(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draft = told(capsys, city, "plan", "--draft", "--as", "analyst")["run"]
-    told(capsys, city, "audit", "--plan", draft)
+    told(capsys, city, "audit", "plan", draft)
     refused = told(capsys, city, "decide", draft, "--refuse", "--reason", REASON, "--as", "commander", code=3)
     assert refused["error"]["hint"] == "propose it first"
     code, out, _ = run(capsys, "propose", draft, "--workspace", city)
