@@ -19,6 +19,37 @@ def test_nothing_is_found_where_nothing_changed() -> None:
     assert any("none appears" in p.sentences()[0] for p in parts)
 
 
+def test_without_a_shift_the_clearest_step_is_given_with_its_interval_from_0_up() -> None:
+    strict = {"coding_shift": Threshold(0.0001, "the board", "2021-01-01")}
+    straddled = 0
+    for seed in range(4):
+        part = coding(records_of(made_frame(seed=seed)), thresholds=strict)
+        assert part.numbers["moved"] == 0
+        one, rows = part.findings[0], part.tables["categories"]
+        row = rows.loc[rows["p"].idxmin()]
+        assert one.id == f"coding_shift/{row['what']}"
+        assert one.value == pytest.approx(abs(row["change"]))
+        assert one.high == pytest.approx(max(abs(row["low"]), abs(row["high"])))
+        if row["low"] < 0 < row["high"]:
+            straddled += 1
+            assert one.low == 0
+        else:
+            assert one.low == pytest.approx(min(abs(row["low"]), abs(row["high"])))
+        assert one.passes is False
+        assert "No category's share moved beyond chance" in one.limits[0]
+        assert "lean away from 0" in one.limits[0]
+    assert straddled
+
+
+def test_with_too_few_records_of_any_category_no_step_is_told_and_no_threshold_is_kept() -> None:
+    few = made_frame(n=90)
+    part = coding(records_of(few), thresholds={"coding_shift": Threshold(0.1, "the board", "2021-01-01")})
+    one = part.findings[0]
+    assert one.value is None
+    assert one.passes is None
+    assert "No category has 50 records" in one.limits[0]
+
+
 def test_a_label_that_takes_anothers_place_is_named_with_its_date() -> None:
     frame = made_frame()
     late = frame["occurred_from"] >= HALF

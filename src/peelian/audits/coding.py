@@ -52,7 +52,8 @@ def coding(
     level : float
         Of intervals.
     thresholds : mapping, optional
-        ``coding_shift`` bounds the largest step of a category's share.
+        ``coding_shift`` bounds the largest step of a category's share among those beyond chance; where none is, the
+        clearest.
     """
     check_level(rate, what="false-discovery rate")
     edges = records.weeks.edges
@@ -259,27 +260,43 @@ def substitutions(
 
 
 def _finding(shifts: pd.DataFrame, rate: float, level: float, thresholds: Thresholds | None) -> Finding:
-    moved = shifts[shifts["q"] <= rate]
-    if moved.empty:
-        limits = ("No category's share moved beyond chance.",)
+    """The largest step of those beyond chance; where there is none, the clearest of all."""
+    if shifts.empty:
+        why = f"No category has {FEWEST} records, so no step can be told."
         return finding(
             "coding_shift",
             "none",
             "no category",
-            Measured(0.0),
+            Measured(None),
             level=level,
             thresholds=thresholds,
-            limits=limits,
+            limits=(why,),
         )
-    top = moved.iloc[0]
-    ends = sorted(abs(float(v)) for v in (top["low"], top["high"]))
+    moved = shifts[shifts["q"] <= rate]
+    top = (shifts.sort_values("p", kind="stable") if moved.empty else moved).iloc[0]
+    chosen = (
+        f"No category's share moved beyond chance; this is the clearest step among {len(shifts)} categories and all "
+        "weeks."
+        if moved.empty
+        else f"It is the largest step that is beyond chance, among {len(shifts)} categories and all weeks."
+    )
     return finding(
         "coding_shift",
         str(top["what"]),
         f"share of {str(top['what']).replace('_', ' ')} in all records, at {top['date']}",
-        Measured(abs(float(top["change"])), ends[0], ends[1]),
+        Measured(abs(float(top["change"])), *_size(float(top["low"]), float(top["high"]))),
         level=level,
         thresholds=thresholds,
-        limits=("A change in what is reported moves shares as much as a change in how it is coded.",),
+        limits=(
+            f"{chosen} Category and week were chosen for how far the share moves, which the interval doesn't allow for: "
+            "both lean away from 0.",
+            "A change in what is reported moves shares as much as a change in how it is coded.",
+        ),
         details={"before": float(top["before"]), "after": float(top["after"]), "date": str(top["date"])},
     )
+
+
+def _size(low: float, high: float) -> tuple[float, float]:
+    """The interval of a difference's size, from that of the difference; from 0 where the difference may be 0."""
+    ends = abs(low), abs(high)
+    return (0.0 if low <= 0 <= high else min(ends)), max(ends)
