@@ -96,7 +96,20 @@ def test_hours_that_are_unknown_in_the_west_are_a_gap_between_groups() -> None:
     part = missingness(records_of(frame), quarantine=_aside(0), reference="b")
     gap = next(one for one in part.findings if one.id == "missing_gap/hour/a")
     assert gap.value == pytest.approx(0.6 * 0.3, abs=0.03)
-    assert part.numbers["hours_unknown_at_least"] == pytest.approx(gone.mean(), abs=0.01)
+    assert part.numbers["default_hours_excess"] == pytest.approx(gone.mean(), abs=0.01)
+
+
+def test_a_noon_that_is_truly_busier_is_not_called_unknown() -> None:
+    frame = made_frame()
+    busy = np.arange(len(frame)) % 10 == 0
+    frame.loc[busy, "occurred_from"] = frame.loc[busy, "occurred_from"].dt.normalize() + pd.Timedelta("12h")
+    part = missingness(records_of(frame))
+    assert part.numbers["default_hours_excess"] == pytest.approx(0.1, abs=0.02)
+    said = next(s for s in part.sentences() if "12:00" in s)
+    assert f"{100 * part.numbers['default_hours_excess']:.1f} % of times of day stand at" in said
+    assert "how many of these are is not known" in said
+    assert "t least" not in said
+    assert any("no count of them" in limit for limit in part.limits)
 
 
 def test_without_the_rows_that_were_set_aside_nothing_is_said_of_them() -> None:

@@ -288,8 +288,10 @@ def _finding(shifts: pd.DataFrame, rate: float, level: float, thresholds: Thresh
         level=level,
         thresholds=thresholds,
         limits=(
-            f"{chosen} Category and week were chosen for how far the share moves, which the interval doesn't allow for: "
-            "both lean away from 0.",
+            (
+                f"{chosen} Category and week were chosen for how far the share moves, which the interval doesn't allow "
+                "for: both lean away from 0."
+            ),
             "A change in what is reported moves shares as much as a change in how it is coded.",
         ),
         details={"before": float(top["before"]), "after": float(top["after"]), "date": str(top["date"])},

@@ -40,7 +40,7 @@ DEFAULTS = {0: "00:00", 1: "00:01", 720: "12:00"}
 
 
 def default_hours(minute: Ints, known: Bools) -> tuple[Bools, float]:
-    """Records that stand at a minute by which unknown times are written, and how many would by chance.
+    """Records that stand at a minute by which unknown times are written, and how many more that are than is usual.
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def default_hours(minute: Ints, known: Bools) -> tuple[Bools, float]:
     -------
     at : array of bool, shape (n,)
     excess : float
-        Share of records beyond what the 20 minutes on either side would make of these three, were round ones no more
-        common there than at other full hours: a share of unknown hours at least.
+        Of the records with a minute, the share that these three hold beyond the usual: 00:00 and 12:00 beyond the
+        median of the 24 full hours, 00:01 beyond the median of the minutes past one. It is no count of unknown times:
+        midnight and noon may truly be busier than other hours.
     """
     day = minute[known] % 1440
     counts = np.bincount(day, minlength=1440).astype(np.float64)
@@ -164,7 +165,7 @@ def missingness(
     tables = {"shares": shares, "kinds": kinds, "areas": areas}
     found = [_located(shares, level, thresholds, quarantine is None)]
     said = _said(records, shares, kinds, excess, quarantine is None)
-    numbers: dict[str, object] = {"unlocated": placeless, "hours_unknown_at_least": excess}
+    numbers: dict[str, object] = {"unlocated": placeless, "default_hours_excess": excess}
     if records.residents is not None:
         settings = {"level": level, "replicates": replicates, "seed": seed}
         tables["groups"], tables["bounds"], gaps = _groups(
@@ -180,8 +181,9 @@ def missingness(
             "Of a row without a place neither area nor neighborhood is kept, so its area can't be told, only bounded.",
             "Incidents that nobody reported, and rows that the source took out, are in no record at all.",
             (
-                "Somebody's records at 00:00, 00:01 or 12:00 may be true times; the share beyond the usual is a lower "
-                "bound."
+                "A record at 00:00, 00:01 or 12:00 may have its true time, and midnight and noon may be busier than "
+                "other hours: what they hold beyond the usual is a sign of unknown times and no count of them. It has "
+                "no interval, since what true times would be there is not known."
             ),
             ECOLOGICAL,
         ),
@@ -282,8 +284,8 @@ def _said(
             f"{records.earliest}; from that day on the records are complete, and earlier ones are in no count here."
         )
     said.append(
-        f"At least {100 * excess:.1f} % of times of day are unknown: so many more stand at 00:00, 00:01 and 12:00 "
-        "than at other full hours."
+        f"{100 * excess:.1f} % of times of day stand at 00:00, 00:01 or 12:00 beyond what other full hours and minutes "
+        "past one hold. Unknown times are often written so; how many of these are is not known."
     )
     return said
 
