@@ -10,8 +10,9 @@ import pytest
 
 from peelian.audits.finding import Threshold
 from peelian.audits.match_audit import MatchAudit, match_audit
-from peelian.audits.match_changes import composition, list_growth, threshold_changes, under_threshold
+from peelian.audits.match_changes import order_unknown, threshold_changes, under_threshold
 from peelian.audits.match_findings import shown
+from peelian.audits.match_list import composition, list_growth
 from peelian.audits.match_log import MatchLog, match_log
 from peelian.audits.match_review import followed_by_truth, review_rates, two_reviewers
 from peelian.audits.thresholds import MEASURES
@@ -199,6 +200,54 @@ def test_who_is_listed_beside_who_passes_by() -> None:
     one = ids(match_audit(log))["list_growth/all/entries"]
     assert (one.value, one.low) == (2.0, None)
     assert "no sample" in one.limits[0]
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two plain values are the same but for the last digits of sums in another order."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(alike(a, b) for a, b in zip(one, other, strict=True))
+    return one == (pytest.approx(other) if isinstance(other, float) else other)
+
+
+@pytest.mark.parametrize("without", [(), ("deployments",), ("deployments", "day")])
+def test_the_order_of_rows_says_nothing(without: tuple[str, ...]) -> None:
+    tables = {k: t.drop(columns=[c for c in without if c in t]) for k, t in made_up(3, deployments=6).items()}
+    shuffled = {k: t.sample(frac=1.0, random_state=i) for i, (k, t) in enumerate(tables.items())}
+    one, other = (match_audit(log_of(t, without=without)).to_dict() for t in (tables, shuffled))
+    assert alike(one, other)
+    grown = next(f for f in one["findings"] if f["id"] == "list_growth/all/entries")
+    assert (grown["value"] is None) == bool(without)
+    if without:
+        assert "no table of deployments gives their days" in grown["limits"][0]
+    changes = [f for f in one["findings"] if f["id"].startswith("threshold_change")]
+    assert [f["value"] is None for f in changes] == ["day" in without or "deployments" in without]
+    assert ("threshold_change/all/undated" in {f["id"] for f in changes}) == ("day" in without)
+
+
+def test_deployments_without_a_day_are_in_no_order_and_are_counted() -> None:
+    alerts = pd.DataFrame({"deployment": ["D1", "D2", "D3"], "truth": "true"})
+    seen = pd.DataFrame(
+        {
+            "deployment": ["D1", "D2", "D3"],
+            "day": ["", "2024-01-01", "2024-02-01"],
+            "seen": 500,
+            "threshold": [0.9, 0.6, 0.6],
+        }
+    )
+    listed = pd.DataFrame({"deployment": ["D1", "D2", "D3"], "entries": [999, 50, 75]})
+    log = match_log(alerts, deployments=seen, watch_list=listed)
+    assert threshold_changes(log) == []
+    assert order_unknown(log) == 1
+    held = ids(match_audit(log))
+    assert held["threshold_change/all/undated"].value is None
+    assert held["list_growth/all/entries"].value == pytest.approx(1.5)
+    assert "1 of 3 lists have no day" in held["list_growth/all/entries"].limits[-1]
+    one_day = match_log(alerts, deployments=seen.assign(day="2024-01-01"), watch_list=listed)
+    made = ids(match_audit(one_day))["list_growth/all/entries"]
+    assert made.value is None
+    assert "on one day" in made.limits[0]
 
 
 def test_review_and_what_followed_by_hand() -> None:

@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from peelian.audits.agreement import Agreement
 from peelian.audits.base import Audit, plain_rows
 from peelian.audits.bounded_rates import ALL, Bounded, GroupRate
 from peelian.audits.finding import Finding, Threshold
-from peelian.audits.match_changes import Change, composition, list_growth, threshold_changes, under_threshold
-from peelian.audits.match_findings import Rates, gap_finding, rate_finding, ratio_findings, shown
+from peelian.audits.match_changes import Change, order_unknown, threshold_changes, under_threshold
+from peelian.audits.match_findings import Rates, gap_finding, rate_finding, ratio_findings
+from peelian.audits.match_list import composition, growth_finding, list_growth
 from peelian.audits.match_log import MatchLog
+from peelian.audits.match_power import power_of
 from peelian.audits.match_rates import error_rates, rates_frame, without_probes
 from peelian.audits.match_review import followed_by_truth, review_rates, two_reviewers
-from peelian.audits.rate_power import cases_to_show, least_shown, most_with_none
-from peelian.audits.rate_spreads import compared
+from peelian.audits.match_words import sentences_of
 from peelian.audits.thresholds import keeps_within
 from peelian.errors import NotEnoughDataError, UsageError
 
@@ -51,10 +51,6 @@ LIMITS = (
     "Rates of deployments so far say nothing about another place, light, crowd, list or threshold.",
     "Whether faces should be matched at all is not a question of error rates.",
 )
-
-RATIO = 2.0
-POWER = 0.8
-"""What is asked of power: a group with twice another's rate, found 80 times in 100."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +114,7 @@ class MatchAudit(Audit):
 
     def sentences(self) -> list[str]:
         """The headline, how many alerts were false by both denominators; groups, misses, review, what followed."""
-        said = [_headline(self), *_group_sentences(self), _missed_sentence(self)]
-        return [*said, *_review_sentences(self), *_change_sentences(self)]
+        return sentences_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; of the rates those of all and of single attributes (`frame` has them all)."""
@@ -133,7 +128,7 @@ class MatchAudit(Audit):
             "rates": plain_rows(single.drop(columns=["wide_low", "wide_high"])),
             "power": plain_rows(self.power),
             "threshold_changes": [_change_row(one) for one in self.changes],
-            "list_growth": plain_rows(self.growth),
+            "list_growth": plain_rows(self.growth.drop(columns="deployment")),
             "list_composition": plain_rows(self.listed),
             "followed": plain_rows(self.followed),
             "reviewers": None if self.reviewers is None else _reviewer_row(self.reviewers),
@@ -199,7 +194,7 @@ def match_audit(
     return MatchAudit(
         _counts(log),
         rates,
-        _power(rates, level),
+        power_of(rates, level=level),
         changes,
         growth,
         composition(log),
@@ -323,25 +318,26 @@ def _log_findings(log: MatchLog, growth: pd.DataFrame, level: float) -> list[Fin
                 details={"alerts": of},
             )
         )
-    if len(growth) > 1 and growth["entries"].iloc[0] > 0:
-        first, last = float(growth["entries"].iloc[0]), float(growth["entries"].iloc[-1])
+    grown = growth_finding(growth, level=level)
+    undated = order_unknown(log)
+    if undated:
         found.append(
             Finding(
-                "list_growth/all/entries",
-                "entries of the watch list at the last deployment",
-                "in proportion to the first",
-                last / first,
+                "threshold_change/all/undated",
+                "changes of the threshold",
+                f"{undated:,} deployments that have a threshold and no day",
+                None,
                 None,
                 None,
                 level,
-                limits=(counted, "A longer list makes more false alerts at the same threshold."),
-                details={"first": first, "last": last, "deployments": len(growth)},
+                limits=("Not known: thresholds differ, and without days nobody can say which came first.",),
+                details={"deployments": undated},
             )
         )
-    return found
+    return [*found, *([] if grown is None else [grown])]
 
 
-# --- counts and power ----------------------------------------------------------------------------------------
+# --- counts --------------------------------------------------------------------------------------------------
 
 
 def _counts(log: MatchLog) -> dict[str, Any]:
@@ -368,159 +364,3 @@ def _counts(log: MatchLog) -> dict[str, Any]:
         "from": min(days, default=None),
         "to": max(days, default=None),
     }
-
-
-def _power(rates: Rates, level: float) -> pd.DataFrame:
-    """What each group's cases can show; per face seen, or per alert where faces are not known."""
-    rate = "false_positive_rate"
-    if not any(
-        one.made.value is not None for key, groups in rates.items() if key[0] == rate for one in groups
-    ):
-        rate = "false_alert_share"
-    rows = []
-    for (name, by), groups in rates.items():
-        held = compared(groups)
-        if name != rate or ", " in by or not held:
-            continue
-        worth = {one.group: one.made.cases / one.made.effect for one in held}
-        pooled = sum(one.made.events for one in held) / sum(one.made.cases for one in held)
-        largest = max(worth, key=lambda group: worth[group])
-        for one in held:
-            needed = least = None
-            if 0 < pooled * RATIO < 1:
-                needed = cases_to_show(pooled, ratio=RATIO, power=POWER, level=level, effect=one.made.effect)
-            if 0 < pooled < 1 and one.group != largest:
-                least = least_shown(pooled, (worth[largest], worth[one.group]), power=POWER, level=level)
-            rows.append(
-                {
-                    "rate": name,
-                    "by": by,
-                    "group": one.group,
-                    "cases": one.made.cases,
-                    "worth": worth[one.group],
-                    "none_allows": most_with_none(worth[one.group], level=level),
-                    "needed": np.nan if needed is None else float(needed),
-                    "least_ratio": np.nan if least is None else least,
-                }
-            )
-    columns = ["rate", "by", "group", "cases", "worth", "none_allows", "needed", "least_ratio"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-# --- sentences -----------------------------------------------------------------------------------------------
-
-
-def _ends(made: Bounded) -> str:
-    return f"{shown(made.low)} to {shown(made.high)}"
-
-
-def _headline(audit: MatchAudit) -> str:
-    counts, alert, face = audit.counts, audit.all("false_alert_share"), audit.all("false_positive_rate")
-    if not counts["alerts"]:
-        said = f"There was no alert in {counts['seen']:,} faces seen"
-        if face is not None and face.value is not None:
-            return f"{said}, which still allows a false alert for up to {shown(face.high)} of them."
-        return f"{said}: too few to tell a rate."
-    if alert is None or alert.value is None:
-        if alert is not None and alert.least is not None:
-            return f"Nobody adjudicated the {counts['alerts']:,} alerts: how many were false is not known."
-        return f"{counts['alerts']:,} alerts are too few to tell how many of them are false."
-    said = f"Of {counts['alerts']:,} alerts {shown(alert.value)} were false ({_ends(alert)})"
-    if face is not None and face.value is not None:
-        said += f". That is {shown(face.value)} faces seen ({_ends(face)})"
-    if counts["unknown"]:
-        said += (
-            f". {counts['unknown']:,} of the alerts nobody adjudicated; the intervals hold whatever they were"
-        )
-    return f"{said}."
-
-
-def _group_sentences(audit: MatchAudit) -> list[str]:
-    """The ratio of each attribute, and what could have been seen where none was."""
-    said = []
-    for finding in audit.findings:
-        measure, by = finding.id.split("/")[:2]
-        if measure != "false_positive_ratio" or ", " in by:
-            continue
-        said.append(_ratio_sentence(audit, finding, by))
-    if not said:
-        why = audit.all("false_positive_rate")
-        if why is not None and why.value is None:
-            said.append(f"False alerts per face seen: {why.why[0][:1].lower()}{why.why[0][1:]}")
-        else:
-            said.append(
-                "The log has no groups, so that nothing can be said of whom the false alerts fall on."
-            )
-    return said
-
-
-def _ratio_sentence(audit: MatchAudit, finding: Finding, by: str) -> str:
-    words = by.replace("_", " ")
-    if finding.low is None:
-        why = next((one.made.why[0] for one in audit.of("false_positive_rate", by) if one.made.why), "")
-        return f"By {words} there are no rates per face seen to compare. {why}".strip()
-    top, bottom = finding.details["highest"], finding.details["lowest"]
-    high = "no upper end" if finding.high is None else f"{finding.high:.3g}"
-    if finding.value is None:
-        return (
-            f"By {words}, false alerts fell on {top} and none on {bottom}; per face seen the ratio is at least "
-            f"{finding.low:.3g}."
-        )
-    if finding.low > 1:
-        return (
-            f"Per face seen, false alerts fall {finding.value:.3g} times as often on those recorded as {top} as on "
-            f"those recorded as {bottom} ({finding.low:.3g} to {high})."
-        )
-    rows = audit.power[(audit.power["by"] == by)]
-    least = rows["least_ratio"].max()
-    could = "" if not np.isfinite(least) else f"; a ratio of {least:.3g} would have been seen 80 times in 100"
-    return (
-        f"By {words} no difference was found that chance can't make: {top} to {bottom} is {finding.value:.3g} "
-        f"(1 to {high}){could}."
-    )
-
-
-def _missed_sentence(audit: MatchAudit) -> str:
-    made = audit.all("false_negative_rate")
-    if made is None or made.value is None:
-        return f"How many were missed: {'not known' if made is None or not made.why else made.why[0]}"
-    passages = f"Of {made.cases:,.0f} passages of seeded volunteers"
-    return f"{passages} {shown(made.value)} set off no right alert ({_ends(made)})."
-
-
-def _review_sentences(audit: MatchAudit) -> list[str]:
-    said = []
-    turned, acted, backed = (
-        audit.all(name) for name in ("override_rate", "acted_on_false", "unbacked_share")
-    )
-    if turned is not None and turned.value is not None:
-        said.append(
-            f"Reviewers turned down {shown(turned.value)} of the false alerts that they saw ({_ends(turned)}); the "
-            "others they took for right."
-        )
-    if audit.reviewers is not None and audit.reviewers.ac1 is not None:
-        value, low, high = audit.reviewers.ac1
-        said.append(
-            f"Where two looked, they agreed on {shown(audit.reviewers.share[0])} of {audit.reviewers.cases:,} alerts "
-            f"(AC1 {value:.2f}, {low:.2f} to {high:.2f})."
-        )
-    if acted is not None and acted.value is not None:
-        said.append(
-            f"Of {acted.cases:,.0f} stops, searches and arrests {shown(acted.value)} followed a false alert."
-        )
-    if backed is not None and backed.value is not None:
-        said.append(f"Nothing independent backed {shown(backed.value)} of them ({_ends(backed)}).")
-    return said
-
-
-def _change_sentences(audit: MatchAudit) -> list[str]:
-    said = []
-    for one in audit.changes[:3]:
-        text = f"From {one.day} on the threshold was {one.after:g} and no longer {one.before:g}"
-        if one.ratio is not None and one.low is not None:
-            high = "no upper end" if one.high is None else f"{one.high:.2g}"
-            text += f"; false alerts per face seen were {one.ratio:.2g} times those before ({one.low:.2g} to {high})"
-        said.append(f"{text}.")
-    if len(audit.changes) > len(said):
-        said.append(f"The threshold was changed {len(audit.changes)} times.")
-    return said

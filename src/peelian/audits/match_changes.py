@@ -1,9 +1,10 @@
-"""What an agency changed while it matched faces: the threshold, and who is on the watch list."""
+"""What became of an agency's threshold while it matched faces: each change of it, and alerts under it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from peelian.audits.match_log import MatchLog
 from peelian.audits.match_rates import error_rates, without_probes
 from peelian.audits.rate_ratios import for_all
 
-__all__ = ["Change", "composition", "list_growth", "threshold_changes", "under_threshold"]
+__all__ = ["Change", "order_unknown", "threshold_changes", "under_threshold"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Change:
     Parameters
     ----------
     day : str
-        Of the first deployment at the new threshold; its number where the log gives no days.
+        Of the first deployment at the new threshold.
     before, after : float
         Thresholds.
     deployments : (int, int)
@@ -47,7 +48,7 @@ class Change:
 
 
 def threshold_changes(log: MatchLog, *, level: float = 0.95) -> list[Change]:
-    """Each change of the threshold, in the order of days; deployments without a threshold are left out of the order."""
+    """Each change of the threshold, in the order of days; deployments without a threshold or a day are left out."""
     order = _by_day(log)
     runs: list[tuple[float, str, list[int]]] = []
     for number, day, threshold in order:
@@ -100,19 +101,33 @@ def _ratio(a: GroupRate, b: GroupRate, level: float) -> tuple[float | None, floa
     return value, math.exp(low), math.exp(high)
 
 
-def _by_day(log: MatchLog) -> list[tuple[int, str, float]]:
-    """Deployments with their first day and threshold, in order; of several thresholds on one, the most used."""
+def _in_force(log: MatchLog) -> dict[int, tuple[str, float]]:
+    """First day (empty: not known) and threshold of each deployment; of several thresholds on one, the most used."""
     table = log.deployments
     if table is None or "threshold" not in table or table["threshold"].isna().all():
         table = log.alerts
     if "threshold" not in table:
-        return []
+        return {}
     held = table.dropna(subset=["threshold"])
-    day = held["day"] if "day" in held else pd.Series("", index=held.index)
-    first = day.groupby(held["deployment"]).min()
-    used = {n: _most_used(part["threshold"]) for n, part in held.groupby("deployment")}
-    rows = [(str(first[n]), int(str(n)), t) for n, t in used.items()]
-    return [(n, d or f"deployment {n}", t) for d, n, t in sorted(rows)]
+    first: dict[Any, str] = {}
+    if "day" in held:
+        first = held[held["day"] != ""].groupby("deployment")["day"].min().to_dict()
+    return {
+        int(str(n)): (first.get(n, ""), _most_used(part["threshold"]))
+        for n, part in held.groupby("deployment")
+    }
+
+
+def _by_day(log: MatchLog) -> list[tuple[int, str, float]]:
+    """Deployments with their first day and threshold, in the order of days, which that of rows says nothing of."""
+    rows = sorted((day, threshold, n) for n, (day, threshold) in _in_force(log).items() if day)
+    return [(n, day, threshold) for day, threshold, n in rows]
+
+
+def order_unknown(log: MatchLog) -> int:
+    """Deployments with a threshold and without a day, where thresholds differ: which came first is not known."""
+    held = _in_force(log).values()
+    return sum(not day for day, _ in held) if len({threshold for _, threshold in held}) > 1 else 0
 
 
 def _most_used(thresholds: pd.Series) -> float:
@@ -138,50 +153,3 @@ def under_threshold(log: MatchLog) -> tuple[int, int]:
         return 0, 0
     under = alerts["under_threshold"]
     return int((under == "yes").sum()), int((under != "unknown").sum())
-
-
-# --- the watch list ------------------------------------------------------------------------------------------
-
-
-def list_growth(log: MatchLog) -> pd.DataFrame:
-    """Entries of the watch list at each deployment, in the order of days: ``deployment``, ``day``, ``entries``."""
-    if log.watch_list is None:
-        return pd.DataFrame({"deployment": [], "day": [], "entries": []})
-    total = log.watch_list.groupby("deployment", as_index=False)["entries"].sum()
-    days = pd.Series(dtype=object)
-    if log.deployments is not None and "day" in log.deployments:
-        days = log.deployments.groupby("deployment")["day"].min()
-    total["day"] = [str(days.get(n, "")) for n in total["deployment"]]
-    order = np.lexsort((total["deployment"].to_numpy(dtype=int), total["day"].to_numpy(dtype=str)))
-    return pd.DataFrame(total.iloc[order], columns=["deployment", "day", "entries"]).reset_index(drop=True)
-
-
-def composition(log: MatchLog) -> pd.DataFrame:
-    """Who is on the list and who passes by.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an attribute and value, list category included: ``by``, ``group``, ``entries`` and ``share`` of the list
-        at the last deployment, ``seen_share`` among faces seen, and ``ratio``, the one share to the other. NaN where
-        there is none. Nothing here is a sample, so that nothing has an interval.
-    """
-    growth = list_growth(log)
-    columns = ["by", "group", "entries", "share", "seen_share", "ratio"]
-    if growth.empty or log.watch_list is None:
-        return pd.DataFrame(columns=columns)
-    last = log.watch_list[log.watch_list["deployment"] == growth["deployment"].iloc[-1]]
-    rows = []
-    for by in ("list_category", *log.attributes):
-        if by not in last:
-            continue
-        entries = last.groupby(last[by].replace("", "not known"))["entries"].sum()
-        seen = pd.Series(dtype=float)
-        if log.deployments is not None and by in log.deployments:
-            seen = log.deployments.groupby(log.deployments[by].replace("", "not known"))["seen"].sum()
-        for group, n in entries.items():
-            share = float(n / entries.sum()) if entries.sum() else np.nan
-            passing = float(seen[group] / seen.sum()) if group in seen and seen.sum() else np.nan
-            ratio = share / passing if passing and group != "not known" else np.nan
-            rows.append((by, str(group), float(n), share, passing, ratio))
-    return pd.DataFrame(rows, columns=columns)

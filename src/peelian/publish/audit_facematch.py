@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from peelian.publish.audits import audit_page_of
 from peelian.publish.charts import Bar, Table, bar_chart, chart_with_table, interval_chart
+from peelian.publish.published_rates import published_page
 from peelian.publish.words import day, interval, number, percent, plural, spread
 
 __all__ = ["audit_facematch_page"]
@@ -69,7 +70,7 @@ def audit_facematch_page(result: Result, frame: pd.DataFrame, *, demonstration: 
     demonstration : bool
     """
     if result["kind"] == "rates":
-        return _published_page(result, frame, demonstration=demonstration)
+        return published_page(result, frame, demonstration=demonstration)
     parts: list[Markup | None] = []
     for rate in TITLES:
         if rate in HEADINGS:
@@ -320,9 +321,13 @@ def _reviewers(result: Result) -> Markup | None:
 
 def _changes(result: Result) -> Markup | None:
     rows = result["threshold_changes"]
+    undated = next((one for one in result["findings"] if one["id"] == "threshold_change/all/undated"), None)
     if not rows:
         return Markup("<h2>What was changed</h2><p>{}</p>").format(
             "No change of the threshold is in the log; it may hold no thresholds at all."
+            if undated is None
+            else "The threshold was not always the same. When it changed is not known: "
+            f"{plural(undated['details']['deployments'], 'deployment has', 'deployments have')} no day."
         )
     cells = []
     for row in rows[:MOST_ROWS]:
@@ -367,9 +372,8 @@ def _listed(result: Result) -> Markup | None:
     growth, rows = result["list_growth"], result["list_composition"]
     if not growth:
         return _why("The log does not say how long the watch list is, nor who is on it.", "The watch list")
-    first, last = growth[0], growth[-1]
-    lengths = [number(one["entries"]) for one in (first, last)]
-    said = f"It had {lengths[0]} entries at the first deployment and {lengths[1]} at the last."
+    said = _grown(result)
+    dated = any(one["day"] for one in growth)
     cells = [
         [
             row["group"],
@@ -385,7 +389,26 @@ def _listed(result: Result) -> Markup | None:
     table = Table(columns, cells, ("", "", "n", "n", "n", "n"))
     return Markup("<h3>The watch list</h3><p>{}</p>{}").format(
         f"{said} It is counted and no sample: nothing here has an interval.",
-        table.html("Who is on the list at the last deployment"),
+        table.html(
+            "Who is on the list on the last day"
+            if dated
+            else "Who is on the lists of all deployments together"
+        ),
+    )
+
+
+def _grown(result: Result) -> str:
+    """How long the watch list was on the first day and on the last, or why that is not known."""
+    found = next((one for one in result["findings"] if one["id"] == "list_growth/all/entries"), None)
+    if found is None:
+        return f"It had {plural(result['list_growth'][0]['entries'], 'entry', 'entries')}."
+    if found["value"] is None:
+        return f"How it grew: {found['limits'][0][:1].lower()}{found['limits'][0][1:]}"
+    held = found["details"]
+    first, last = (f"{number(held[end])} entries on {day(held[f'{end}_day'])}" for end in ("first", "last"))
+    undated = plural(held["undated"], "list has", "lists have")
+    return f"It had {first} and {last}." + (
+        f" {undated} no day and count in neither." if held["undated"] else ""
     )
 
 
@@ -425,125 +448,3 @@ def _power(result: Result) -> Markup | None:
 
 def _small(share: float) -> str:
     return percent(share, digits=1) if share >= 0.0095 else f"{number(1e5 * share)} in 100,000"
-
-
-# --- published rates -----------------------------------------------------------------------------------------
-
-
-def _published_page(result: Result, frame: pd.DataFrame, *, demonstration: bool) -> str:
-    one = result["summary"]
-    groups = [str(g) for g in result["groups"]]
-    return audit_page_of(
-        result,
-        heading="Audit of published rates of face matching",
-        sub=f"{plural(one['algorithms'], 'row')}, {plural(len(groups), 'group')}: {', '.join(groups)}.",
-        parts=[_named(result), _highest(result), _algorithms(frame, groups)],
-        claimed=[
-            (
-                "Highest to lowest",
-                (
-                    "A row's highest rate across groups, divided by its lowest; and by the geometric mean of all "
-                    "(ISO/IEC 19795-10; NISTIR 8280)."
-                ),
-            ),
-            (
-                "Interval of a row",
-                f"Of rounding alone: rates are printed to a multiple of {result['rounded']:g}.",
-            ),
-            *_names(groups),
-        ],
-        demonstration=demonstration,
-    )
-
-
-_NIST = {"MB": "men recorded as Black", "FB": "women recorded as Black"}
-_NIST |= {"MW": "men recorded as White", "FW": "women recorded as White"}
-
-
-def _names(groups: list[str]) -> list[tuple[str, str]]:
-    """What NIST's names of groups mean, where the table has them."""
-    known = [(g, _NIST.get(g.partition("_")[0]), _NIST.get(g.partition("_")[2])) for g in groups]
-    if not all(a and b for _, a, b in known):
-        return []
-    said = [f"{g}: {a}" if a == b else f"{g}: {a} against {b}" for g, a, b in known]
-    return [("Groups", "By NIST's names, images of two different subjects, " + "; ".join(said) + ".")]
-
-
-def _named(result: Result) -> Markup | None:
-    found = [
-        one
-        for one in result["findings"]
-        if one["id"].startswith("false_positive_ratio/")
-        and one["details"].get("name")
-        and one["value"] is not None
-    ]
-    if not found:
-        return None
-    bars = [
-        Bar(one["details"]["name"], one["value"], one["low"], one["high"] or one["value"], strong=False)
-        for one in found[:MOST_BARS]
-    ]
-    rows = [
-        [
-            one["details"]["name"],
-            number(one["value"]),
-            interval(one["low"], one["high"]),
-            one["details"]["highest"],
-            one["details"]["lowest"],
-        ]
-        for one in found
-    ]
-    title = "Highest to lowest rate across groups"
-    threshold = next((one["threshold"] for one in found if one["threshold"]), None)
-    drawing = interval_chart(
-        bars,
-        title=title,
-        desc="; ".join(f"{bar.label}: {number(bar.value)}" for bar in bars),
-        unit="times",
-        reference=1.0,
-        reference_label="groups alike",
-        mark=None if threshold is None else (threshold["value"], f"the threshold of {threshold['value']:g}"),
-        ratio=True,
-    )
-    table = Table(("Row", "Ratio", "Rounding", "Highest", "Lowest"), rows, ("", "n", "n", "", ""))
-    note = "The rows with the least and the largest ratios, unless some were asked for by name."
-    return chart_with_table(drawing, table, caption=title, note=note)
-
-
-def _highest(result: Result) -> Markup:
-    one = result["summary"]
-    rows = [
-        [group, number(n), percent(n / one["algorithms"])]
-        for group, n in sorted(one["highest"].items(), key=lambda item: (-item[1], item[0]))
-    ]
-    return Table(("Group", "Rows", "Share"), rows, ("", "n", "n")).html(
-        "Which group has the highest rate, how often"
-    )
-
-
-def _algorithms(frame: pd.DataFrame, groups: list[str]) -> Markup:
-    held = (
-        frame
-        if len(frame) <= MOST_ROWS
-        else pd.concat([frame.head(MOST_ROWS // 2), frame.tail(MOST_ROWS // 2)])
-    )
-    rows = [
-        [
-            str(row["name"]),
-            *[f"{row[g]:g}" for g in groups],
-            "no number" if pd.isna(row["ratio"]) else number(row["ratio"]),
-            "no number" if pd.isna(row["spread"]) else number(row["spread"]),
-        ]
-        for row in held.to_dict("records")
-    ]
-    table = Table(
-        ("Row", *groups, "Highest to lowest", "To geometric mean"), rows, ("", *["n"] * (len(groups) + 2))
-    )
-    more = (
-        ""
-        if len(held) == len(frame)
-        else f" The {len(held)} at the ends of {len(frame)}; the run's table has all."
-    )
-    return Markup("<h2>Rows</h2><p>{}</p>{}").format(
-        f"Ordered by ratio.{more}", table.html("Rates and ratios")
-    )
