@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from peelian.audits.finding import Threshold
 from peelian.audits.manipulation import Watched, watch
 from peelian.audits.planting import KINDS, STRENGTHS, plant, targets
-from peelian.audits.poisoning import poisoning, wilson
+from peelian.audits.poisoning import _furthest, poisoning, wilson
 from peelian.audits.push import Forecasts
 from peelian.errors import UsageError
 
@@ -51,6 +51,37 @@ def test_strong_plants_are_found_weak_ones_are_not(watched: Watched) -> None:
     assert smallest["unplanted"].max() <= 0.35
     assert "found in 80 % of places" in part.sentences()[0]
     assert [one.measure for one in part.findings][:2] == ["smallest cluster", "unfound push"]
+    chosen = "7 of 8, the fewest that are enough, go with 53 to 98 % of all places"
+    assert chosen in part.limits[0]
+    assert chosen in part.findings[0].limits[1]
+    push = part.tables["push"].dropna(subset=["rank_before"]).set_index("kind")
+    said = part.sentences()[-1]
+    most = push["change_most"].idxmax()
+    assert f"by {most} records, adds {push.loc[most, 'change_most']:.2f}" in said
+    climb = (push["rank_before"] - push["rank_after"]).astype(float)
+    top = push.loc[climb.idxmax()]
+    assert (
+        f"by {climb.idxmax()} records, is from rank {top['rank_before']:,.0f} to {top['rank_after']:,.0f}"
+        in said
+    )
+
+
+def test_the_furthest_climb_is_that_of_all_kinds_and_not_of_the_kind_pushed_furthest(
+    watched: Watched,
+) -> None:
+    rows = {
+        "kind": ["cluster", "recoded", "digits"],
+        "change_most": [0.9, 0.4, 0.0],
+        "rank_before": [40, 200, None],
+        "rank_after": [30, 20, None],
+    }
+    said = _furthest(pd.DataFrame(rows), Forecasts(watched))[0]
+    assert "by cluster records, adds 0.90" in said
+    assert "by recoded records, is from rank 200 to 20 of 256" in said
+    rows["rank_before"] = [30, 20, None]
+    assert "climb" not in _furthest(pd.DataFrame(rows), Forecasts(watched))[0]
+    rows["change_most"] = [0.0, -0.1, 0.0]
+    assert _furthest(pd.DataFrame(rows), Forecasts(watched)) == []
 
 
 def test_what_is_found_less_than_enough_has_no_smallest(watched: Watched) -> None:

@@ -8,6 +8,7 @@ forecast is made again from the poisoned records: so much it can be pushed unsee
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -126,12 +127,12 @@ def poisoning(
     smallest = pd.DataFrame([_smallest(table, kind, placements) for kind in kinds])
     push = pd.DataFrame(pushes)
     if "cluster" in kinds:
-        found.insert(0, _cluster_finding(smallest, level, thresholds))
+        found.insert(0, _cluster_finding(smallest, placements, level, thresholds))
     return Part(
         "poisoning",
         tuple(_said(smallest, push, made)),
         found=tuple(found),
-        untold=_limits(made, placements),
+        untold=_limits(made, placements, level),
         tables={"smallest": smallest, "strengths": table, "push": push},
         looked=total,
         numbers={
@@ -318,15 +319,16 @@ def _finding(
     )
 
 
-def _cluster_finding(smallest: pd.DataFrame, level: float, thresholds: Thresholds | None) -> Finding:
+def _cluster_finding(
+    smallest: pd.DataFrame, placements: int, level: float, thresholds: Thresholds | None
+) -> Finding:
     row = smallest[smallest["kind"] == "cluster"].iloc[0]
     known = bool(pd.notna(row["smallest"]))
-    limits = (
-        "It is one of the strengths that were tried, so it has no interval of its own; the share of "
-        "places in which it was found has one."
-        if known
-        else f"Not even {row['strongest']:g} records a week were found in {100 * ENOUGH:.0f} % of places."
+    tried = (
+        "It is one of the strengths that were tried, so it has no interval of its own; the share of places in which it "
+        "was found has one."
     )
+    never = f"Not even {row['strongest']:g} records a week were found in {100 * ENOUGH:.0f} % of places."
     return finding(
         "smallest_cluster",
         "all",
@@ -335,7 +337,7 @@ def _cluster_finding(smallest: pd.DataFrame, level: float, thresholds: Threshold
         level=level,
         thresholds=thresholds,
         unit="records a week",
-        limits=(limits,),
+        limits=(tried, _chosen(placements, level)) if known else (never,),
         details={name: float(row[name]) for name in ("share", "low", "high")} if known else {},
     )
 
@@ -369,18 +371,42 @@ def _said(smallest: pd.DataFrame, push: pd.DataFrame, made: Forecasts) -> list[s
         f"from some strength on. Before it's found, {worst['kind']} records can change which cells are picked in "
         f"{100 * worst['share']:.0f} % of places ({100 * worst['low']:.0f} to {100 * worst['high']:.0f} %).",
     )
+    return [*said, *_furthest(push, made)]
+
+
+def _furthest(push: pd.DataFrame, made: Forecasts) -> list[str]:
+    """The furthest push up and the furthest climb, each of all kinds."""
     up = push.sort_values(["change_most", "kind"], ascending=[False, True]).iloc[0]
-    if up["change_most"] > 0 and up["rank_before"] is not None:
-        said.append(
-            f"The furthest push that wasn't found adds {up['change_most']:.2f} expected reports a "
-            f"{made.watched.records.step} to a place; the furthest climb is from rank {int(up['rank_before']):,} to "
-            f"{int(up['rank_after']):,} of {len(made.watched.records.grid):,}, of which {made.picked:,} are picked."
+    if up["change_most"] <= 0:
+        return []
+    said = (
+        f"The furthest push that wasn't found, by {up['kind']} records, adds {up['change_most']:.2f} expected reports "
+        f"a {made.watched.records.step} to a place"
+    )
+    climbed = push.assign(climb=(push["rank_before"] - push["rank_after"]).astype(float))
+    top = climbed.sort_values(["climb", "kind"], ascending=[False, True]).iloc[0]
+    if top["climb"] > 0:
+        said += (
+            f"; the furthest climb, by {top['kind']} records, is from rank {int(top['rank_before']):,} to "
+            f"{int(top['rank_after']):,} of {len(made.watched.records.grid):,}, of which {made.picked:,} are picked"
         )
-    return said
+    return [f"{said}."]
 
 
-def _limits(made: Forecasts, placements: int) -> tuple[str, ...]:
+def _chosen(placements: int, level: float) -> str:
+    """What choosing the smallest strength by the share that was seen does to both."""
+    fewest = math.ceil(ENOUGH * placements - 1e-9)
+    low, high = wilson(fewest, placements, level=level)
     return (
+        f"The smallest strength is the one from which on {100 * ENOUGH:.0f} % of {placements} places or more showed it."
+        f" So chosen it leans low and the share high: {fewest} of {placements}, the fewest that are enough, go with "
+        f"{100 * low:.0f} to {100 * high:.0f} % of all places."
+    )
+
+
+def _limits(made: Forecasts, placements: int, level: float) -> tuple[str, ...]:
+    return (
+        _chosen(placements, level),
         (
             f"Places are drawn at random, {placements} a kind: a poisoner who knows the looks, or picks the place, can "
             "do better."
