@@ -122,6 +122,7 @@ def test_a_page_of_nothing_found_says_how_strong_that_is() -> None:
     assert audit.sentences()[0].startswith(
         "In 1,000 records nothing stands out. A cluster of 3 made-up records"
     )
+    assert "in 90 % of places (70 to 100 %); what is smaller" in audit.sentences()[0]
     result = {**audit.to_dict(), "parts": {"regularity": empty["regularity"].to_dict()}, "sources": ["made"]}
     page = audit_data_page(result, {})
     check_page(page)

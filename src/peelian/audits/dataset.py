@@ -127,7 +127,8 @@ class DataAudit(Audit):
             )
         return (
             f"A cluster of {cluster['smallest']:g} made-up records of {what} a week for 8 weeks would have been found "
-            f"in {100 * cluster['share']:.0f} % of places; what is smaller may be there unseen."
+            f"in {100 * cluster['share']:.0f} % of places ({100 * cluster['low']:.0f} to {100 * cluster['high']:.0f} %); "
+            "what is smaller may be there unseen."
         )
 
     def to_dict(self) -> dict[str, Any]:
