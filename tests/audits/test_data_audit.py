@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from peelian.audits.dataset import PARTS, DataAudit, data_audit
+from peelian.audits.dataset import LIMITS, PARTS, DataAudit, data_audit
 from peelian.audits.finding import Threshold
+from peelian.audits.parts import Part
 from peelian.audits.thresholds import MEASURES
 from peelian.errors import UsageError
 from peelian.publish.wording import check_wording
@@ -64,6 +66,21 @@ def test_a_series_and_a_gap_reach_the_headline() -> None:
     frame = more(frame, stamps, x=float(frame["x"].iat[0]), y=float(frame["y"].iat[0]))
     found = data_audit(records_of(frame), poison=False)
     assert "too regular" in found.sentences()[0]
+
+
+def test_where_a_stretch_alarms_it_is_said_how_often_that_is_for_nothing() -> None:
+    stretch = pd.DataFrame({"what": ["a cell"]})
+    looks: list[dict[str, pd.DataFrame]] = [
+        {"cells": stretch.iloc[:0], "kinds": stretch},
+        {"cells": stretch.iloc[:0], "repeats": stretch},
+        {},
+    ]
+    told = [
+        DataAudit({"manipulation": Part("manipulation", ("Said.",), tables=tables)}, "theft", 10).limits
+        for tables in looks
+    ]
+    assert "9 of 80 looks alarmed" in told[0][-1]
+    assert told[1] == told[2] == LIMITS
 
 
 def test_an_unknown_group_is_refused() -> None:

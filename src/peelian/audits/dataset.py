@@ -20,7 +20,7 @@ from peelian.audits.coding import coding
 from peelian.audits.delay import delay
 from peelian.audits.digits import digits
 from peelian.audits.finding import Finding
-from peelian.audits.manipulation import Watched, manipulation, watch
+from peelian.audits.manipulation import FAMILIES, Watched, manipulation, watch
 from peelian.audits.missingness import missingness
 from peelian.audits.officer_share import officer_share
 from peelian.audits.parts import Part, Thresholds
@@ -51,6 +51,13 @@ LIMITS = (
     "Records tell what was reported and how it was written down. What was never reported is in none of them.",
     "What stands out is a place, a time or a label to look at. Nothing here says why, nor that anybody meant it.",
 )
+
+ALARMS = (
+    "Stretches of weeks alarm more often than their rate says: of 20 made-up cities with nothing planted, each looked "
+    "at by its cells, its areas and both by category, 9 of 80 looks alarmed at a rate of 5 %, where 4 were due. The looks "
+    "at one city share its records, so no interval is given."
+)
+"""What `bench/poisoning.py` found, to be said where a stretch stands out."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -88,7 +95,9 @@ class DataAudit(Audit):
     @property
     def limits(self) -> tuple[str, ...]:
         """What this can't tell; each part has its own limits beside."""
-        return LIMITS
+        signs = self.parts.get("manipulation")
+        alarmed = signs is not None and any(len(signs.tables.get(name, ())) for name in FAMILIES)
+        return (*LIMITS, ALARMS) if alarmed else LIMITS
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -127,8 +136,8 @@ class DataAudit(Audit):
             )
         return (
             f"A cluster of {cluster['smallest']:g} made-up records of {what} a week for 8 weeks would have been found "
-            f"in {100 * cluster['share']:.0f} % of places ({100 * cluster['low']:.0f} to {100 * cluster['high']:.0f} %); "
-            "what is smaller may be there unseen."
+            f"in {100 * cluster['share']:.0f} % of places ({100 * cluster['low']:.0f} to {100 * cluster['high']:.0f} "
+            "%); what is smaller may be there unseen."
         )
 
     def to_dict(self) -> dict[str, Any]:
