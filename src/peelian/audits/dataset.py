@@ -54,8 +54,8 @@ LIMITS = (
 
 ALARMS = (
     "Stretches of weeks alarm more often than their rate says: of 20 made-up cities with nothing planted, each looked "
-    "at by its cells, its areas and both by category, 9 of 80 looks alarmed at a rate of 5 %, where 4 were due. The looks "
-    "at one city share its records, so no interval is given."
+    "at by its cells, its areas and both by category, 9 of 80 looks alarmed at a rate of 5 %, where 4 were due. The "
+    "looks at one city share its records, so no interval is given."
 )
 """What `bench/poisoning.py` found, to be said where a stretch stands out."""
 

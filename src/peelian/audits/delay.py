@@ -7,6 +7,7 @@ that what looks like a rise or a fall may be the post. What is asked here: the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = ["delay"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 FEWEST = 200
 """Delays below which nothing is told."""
@@ -79,63 +81,103 @@ def delay(
     records whenever the thing happened; else the newest records would seem quick for want of time, and the share of
     late ones would fall towards the end of any data.
     """
-    unit, took, age, kept, odd = _measured(records)
-    if took.size < FEWEST:
-        return _untold(records, took.size)
-    longest = min(LONGEST[unit], int(np.sort(age)[-FEWEST]))
-    share = delay_distribution(took, age, longest=longest)
-    limit = int(np.searchsorted(share, LATE * (1 - 1e-12)))
-    reach = min(max(limit + 1, int(np.searchsorted(share, REACH * (1 - 1e-12)))), share.size - 1)
-    old = (age >= reach) & (took <= reach)
-    late = took > limit
-    area = records.area[kept]
+    seen = _measured(records)
+    if seen.took.size < FEWEST:
+        return _untold(records, seen.took.size)
+    late = _late(seen)
+    area = records.area[seen.rows]
     n = len(records.names)
-    part = np.bincount(area[old & late & (area >= 0)], minlength=n)
-    whole = np.bincount(area[old & (area >= 0)], minlength=n)
-    areas = by_area(part, whole, records.names, level=level)
-    steps = _over_time(records, kept, old, late, unit, level)
-    tables = {"distribution": _distribution(took, share, unit), "areas": areas, "weeks": steps[1]}
+    part = np.bincount(area[late.old & late.late & (area >= 0)], minlength=n)
+    whole = np.bincount(area[late.old & (area >= 0)], minlength=n)
+    step, weeks = _over_time(records, seen.rows, late.old, late.late, seen.unit, level)
+    tables = {
+        "distribution": _distribution(seen.took, late.share, seen.unit),
+        "areas": by_area(part, whole, records.names, level=level),
+        "weeks": weeks,
+    }
     found: list[Finding] = []
     if records.residents is not None:
         settings = {"level": level, "replicates": replicates, "seed": seed}
         tables["groups"], found = _groups(records, part, whole, reference, settings, thresholds)
-    said = [_headline(took, share, unit, limit, odd), _end(share, unit), _time_said(steps[0], rate)]
-    low, high = proportion_interval(int((late & old).sum()), max(int(old.sum()), 1), level=level)
     return Part(
         "delay",
-        tuple(said),
-        found=tuple(found),
-        untold=(
-            "How long the agency takes to publish a report is not in the records, and not in this.",
-            (
-                "The delay is from the earliest time that it can have happened; where that is not known, "
-                "it is that of the discovery."
-            ),
-            (
-                f"Shares of late records are of those that were reported within {reach:,} {unit} and are old enough "
-                f"for that; {int((took > reach).sum()):,} that took longer are in none of them."
-            ),
-            ECOLOGICAL,
+        (
+            _headline(seen.took, late.share, seen.unit, late.limit, seen.odd),
+            _end(late.share, seen.unit),
+            _time_said(step, rate),
         ),
+        found=tuple(found),
+        untold=_limits(seen, late),
         tables=tables,
-        standing=int(steps[0]["p"] <= rate),
+        standing=int(step["p"] <= rate),
         looked=1,
-        numbers={
-            "unit": unit,
-            "known": int(took.size),
-            "odd": odd,
-            "late_after": limit,
-            "reach": reach,
-            "late_share": float((late & old).sum() / max(int(old.sum()), 1)),
-            "late_low": low,
-            "late_high": high,
-            "step": steps[0],
-        },
+        numbers=_numbers(seen, late, step, level),
     )
 
 
-def _measured(records: Recordset) -> tuple[str, Ints, Ints, Ints, int]:
-    """Unit, delays, ages at the end of the records, the rows they are of, and how many are reported before."""
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Delays and ages at the end of the records, in a unit, the rows they are of, and how many are reported before."""
+
+    unit: str
+    took: Ints
+    age: Ints
+    rows: Ints
+    odd: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Late:
+    """The share reported within 0, 1, 2... steps, from when on a record is late, and which are and can be compared."""
+
+    share: Floats
+    limit: int
+    reach: int
+    old: Bools
+    late: Bools
+
+
+def _late(seen: _Seen) -> _Late:
+    longest = min(LONGEST[seen.unit], int(np.sort(seen.age)[-FEWEST]))
+    share = delay_distribution(seen.took, seen.age, longest=longest)
+    limit = int(np.searchsorted(share, LATE * (1 - 1e-12)))
+    reach = min(max(limit + 1, int(np.searchsorted(share, REACH * (1 - 1e-12)))), share.size - 1)
+    return _Late(share, limit, reach, (seen.age >= reach) & (seen.took <= reach), seen.took > limit)
+
+
+def _limits(seen: _Seen, late: _Late) -> tuple[str, ...]:
+    return (
+        "How long the agency takes to publish a report is not in the records, and not in this.",
+        (
+            "The delay is from the earliest time that it can have happened; where that is not known, it is that of the "
+            "discovery."
+        ),
+        (
+            f"Shares of late records are of those that were reported within {late.reach:,} {seen.unit} and are old "
+            f"enough for that; {int((seen.took > late.reach).sum()):,} that took longer are in none of them."
+        ),
+        ECOLOGICAL,
+    )
+
+
+def _numbers(seen: _Seen, late: _Late, step: dict[str, Any], level: float) -> dict[str, Any]:
+    compared = int(late.old.sum())
+    hits = int((late.late & late.old).sum())
+    low, high = proportion_interval(hits, max(compared, 1), level=level)
+    return {
+        "unit": seen.unit,
+        "known": int(seen.took.size),
+        "odd": seen.odd,
+        "late_after": late.limit,
+        "reach": late.reach,
+        "late_share": hits / max(compared, 1),
+        "late_low": low,
+        "late_high": high,
+        "step": step,
+    }
+
+
+def _measured(records: Recordset) -> _Seen:
     frame = records.frame
     told = frame["reported"].notna().to_numpy()
     reported = frame["reported"].to_numpy(dtype="datetime64[D]")
@@ -148,7 +190,7 @@ def _measured(records: Recordset) -> tuple[str, Ints, Ints, Ints, int]:
     odd = int((told & (took < 0)).sum())
     rows = np.flatnonzero(told & (took >= 0))
     end = int(steps[told].max()) if told.any() else 0
-    return ("months" if monthly else "days"), took[rows], end - happened[rows], rows, odd
+    return _Seen("months" if monthly else "days", took[rows], end - happened[rows], rows, odd)
 
 
 def _untold(records: Recordset, n: int) -> Part:
@@ -207,8 +249,8 @@ def _end(share: Floats, unit: str) -> str:
 def _over_time(
     records: Recordset,
     rows: Ints,
-    old: npt.NDArray[np.bool_],
-    late: npt.NDArray[np.bool_],
+    old: Bools,
+    late: Bools,
     unit: str,
     level: float,
 ) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -38,6 +38,17 @@ CATCH_ALL = "other"
 DEFAULTS = {0: "00:00", 1: "00:01", 720: "12:00"}
 """Minutes of the day by which many sources write an unknown time."""
 
+UNTOLD = (
+    "Of a row without a place neither area nor neighborhood is kept, so its area can't be told, only bounded.",
+    "Incidents that nobody reported, and rows that the source took out, are in no record at all.",
+    (
+        "A record at 00:00, 00:01 or 12:00 may have its true time, and midnight and noon may be busier than other "
+        "hours: what they hold beyond the usual is a sign of unknown times and no count of them. It has no interval, "
+        "since what true times would be there is not known."
+    ),
+    ECOLOGICAL,
+)
+
 
 def default_hours(minute: Ints, known: Bools) -> tuple[Bools, float]:
     """Records that stand at a minute by which unknown times are written, and how many more that are than is usual.
@@ -177,16 +188,7 @@ def missingness(
         "missingness",
         tuple(said),
         found=tuple(found),
-        untold=(
-            "Of a row without a place neither area nor neighborhood is kept, so its area can't be told, only bounded.",
-            "Incidents that nobody reported, and rows that the source took out, are in no record at all.",
-            (
-                "A record at 00:00, 00:01 or 12:00 may have its true time, and midnight and noon may be busier than "
-                "other hours: what they hold beyond the usual is a sign of unknown times and no count of them. It has "
-                "no interval, since what true times would be there is not known."
-            ),
-            ECOLOGICAL,
-        ),
+        untold=UNTOLD,
         tables=tables,
         looked=len(shares),
         numbers=numbers,
