@@ -75,6 +75,25 @@ def test_the_planted_ratio_is_found_within_its_interval(audit: MatchAudit) -> No
     assert both.low <= 4.0 <= both.high
 
 
+def test_the_highest_rate_is_held_against_the_lowest_and_the_geometric_mean_by_hand() -> None:
+    false = {"a": 80, "b": 40, "c": 20}
+    alerts = pd.DataFrame(
+        {"deployment": "D1", "truth": "false", "group": [g for g, n in false.items() for _ in range(n)]}
+    )
+    seen = pd.DataFrame({"deployment": "D1", "group": list(false), "seen": [10_000, 10_000, 10_000]})
+    held = ids(match_audit(match_log(alerts, deployments=seen)))
+    assert held["false_positive_ratio/group/a"].value == pytest.approx(4.0)
+    assert held["false_positive_spread/group/a"].value == pytest.approx(2.0)
+    assert held["false_positive_rate/group/a"].value == pytest.approx(8.0)  # in 1,000 faces seen
+    assert held["false_alert_share/group/a"].value == 1.0  # of its alerts
+
+
+def test_what_is_no_stop_search_or_arrest_is_none() -> None:
+    followed = ["other"] * 15 + ["nothing"] * 5 + ["stopped", "searched", "arrested"] * 5
+    alerts = pd.DataFrame({"deployment": "D1", "truth": "false", "followed": followed})
+    assert review_rates(match_log(alerts))["acted_on", "all"][0].made.value == pytest.approx(15 / 35)
+
+
 def test_a_threshold_is_kept_only_whatever_is_not_known() -> None:
     def of(unknown: int, most: float) -> object:
         alerts = pd.DataFrame(

@@ -10,6 +10,7 @@ from scipy import stats
 from peelian.audits.bounded_rates import GroupRate
 from peelian.audits.match_log import MatchLog, match_log
 from peelian.audits.match_rates import NOT_ESTIMABLE, error_rates, rates_frame
+from peelian.audits.rate_ratios import for_all
 from peelian.audits.rate_spreads import gap, highest_to_lowest, highest_to_mean
 
 from .match_logs import FALSE, GROUPS, made_up
@@ -164,6 +165,44 @@ def test_seeded_volunteers_tell_what_is_missed_and_are_no_false_alerts() -> None
     missed = rates["false_negative_rate", "all"][0].made
     assert missed.value == pytest.approx(5 / 25)
     assert missed.tokens == 5
+
+
+def test_alerts_on_volunteers_tell_nothing_of_misses_without_their_passages() -> None:
+    """Who set off an alert was found: alerts hold no volunteer who passed unseen."""
+    alerts = small(truth=["true"] * 30 + ["false"] * 10, probe=["yes"] * 20 + ["no"] * 20)
+    rates = error_rates(match_log(alerts))
+    (missed,) = rates["false_negative_rate", "all"]
+    assert (missed.made.value, missed.made.why) == (None, (NOT_ESTIMABLE["false_negative_rate"],))
+
+
+def test_alerts_on_volunteers_are_no_false_alerts_per_face_either() -> None:
+    alerts = small(truth=["false"] * 30, probe=["yes"] * 10 + ["no"] * 20)
+    seen = pd.DataFrame({"deployment": ["D1"], "seen": [2000]})
+    made = error_rates(match_log(alerts, deployments=seen))["false_positive_rate", "all"][0].made
+    assert (made.events, made.value) == (20, pytest.approx(0.01))
+
+
+def test_a_volunteer_of_whom_no_template_could_be_made_was_missed() -> None:
+    acquired = ["yes"] * 15 + ["no"] * 5 + ["unknown"] * 5
+    probes = small(found=["yes"] * 12 + ["no"] * 13, acquired=acquired)
+    (made,) = error_rates(match_log(small(truth=["true"]), probes=probes))["false_negative_rate", "all"]
+    assert (made.made.cases, made.made.value) == (25, pytest.approx(13 / 25))
+
+
+def test_an_interval_of_several_groups_is_of_every_pair_at_once() -> None:
+    groups = {"a": 90, "b": 60, "c": 30}
+    alerts = small(truth=["false"] * 180, group=[g for g, n in groups.items() for _ in range(n)])
+    alerts["deployment"] = [f"D{i % 12 + 1}" for i in range(180)]
+    seen = pd.DataFrame(
+        [{"deployment": f"D{d + 1}", "group": g, "seen": 2500} for d in range(12) for g in groups]
+    )
+    made = error_rates(match_log(alerts, deployments=seen))["false_positive_rate", "group"]
+    whole, sure = highest_to_lowest(made), for_all(0.95, 3)
+    pairs = [highest_to_lowest([made[i], made[j]], level=sure) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert whole.value == pytest.approx(3.0)
+    assert whole.low == pytest.approx(max(one.low for one in pairs))
+    assert whole.high == pytest.approx(max(one.high for one in pairs))
+    assert whole.high > highest_to_lowest([made[0], made[2]]).high
 
 
 def test_failure_to_acquire_with_rows_that_do_not_say() -> None:
