@@ -86,3 +86,10 @@ def test_where_a_stretch_alarms_it_is_said_how_often_that_is_for_nothing() -> No
 def test_an_unknown_group_is_refused() -> None:
     with pytest.raises(UsageError, match="the groups are a, b"):
         data_audit(records_of(made_frame()), reference="c", poison=False)
+
+
+def test_too_few_places_are_refused_before_anything_is_looked_at() -> None:
+    looks: list[str] = []
+    with pytest.raises(UsageError, match="2 placements were given"):
+        data_audit(records_of(made_frame()), placements=2, progress=lambda what, *_: looks.append(what))
+    assert looks == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -129,13 +130,6 @@ def test_a_page_of_nothing_found_says_how_strong_that_is() -> None:
     assert "nothing stands out" in visible_text(page)
 
 
-def test_without_poisoning_it_says_so_and_the_category_is_the_most_reported(folder: Path) -> None:
-    done = audit_data(Workspace(folder), poison=False)
-    assert "was not tried" in done.result["sentences"][0]
-    assert "poisoning" not in done.result["parts"]
-    assert done.result["category"] in ("theft_from_vehicle", "theft", "burglary")
-
-
 def test_what_is_off_is_refused_with_what_to_do(folder: Path) -> None:
     with pytest.raises(DataError, match="'wizardry' was given"):
         audit_data(Workspace(folder), "wizardry", poison=False)
@@ -146,14 +140,33 @@ def test_what_is_off_is_refused_with_what_to_do(folder: Path) -> None:
 
 
 def test_the_command_prints_what_stands_out_and_fails_beyond_a_threshold(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, audited: Outcome, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, out, _ = run(capsys, "audit", "data", "-w", folder, "-c", "burglary", "--no-poison")
+    asked: list[Any] = []
+
+    def made(_: Workspace, *given: Any, **more: Any) -> Outcome:
+        asked.append((given, more))
+        return audited
+
+    monkeypatch.setattr("peelian.workspace.audit_data.audit_data", made)
+    code, out, _ = run(
+        capsys, "audit", "data", "-w", folder, "-c", "burglary", "--placements", "7", "--rate", "0.1"
+    )
+    assert asked == [(("burglary",), {"poison": True, "placements": 7, "rate": 0.1})]
     assert code == 5
     assert "records" in out.splitlines()[0]
     assert "officer share" in out.lower()
     assert "audit_data.html" in out
-    code, out, _ = run(capsys, "audit", "data", "-w", folder, "-c", "burglary", "--no-poison", "--json")
+
+
+def test_without_poisoning_it_says_so_and_the_category_is_the_most_reported(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "audit", "data", "-w", folder, "--no-poison", "--json")
     told = json.loads(out)
+    assert code == 5
     assert told["run"].startswith("audit_data-")
     assert told["passes"] is False
+    assert "was not tried" in told["sentences"][0]
+    assert "poisoning" not in told["parts"]
+    assert told["category"] in ("theft_from_vehicle", "theft", "burglary")

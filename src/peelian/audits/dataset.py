@@ -24,7 +24,7 @@ from peelian.audits.manipulation import FAMILIES, Watched, manipulation, watch
 from peelian.audits.missingness import missingness
 from peelian.audits.officer_share import officer_share
 from peelian.audits.parts import Part, Thresholds
-from peelian.audits.poisoning import poisoning
+from peelian.audits.poisoning import check_placements, poisoning
 from peelian.audits.push import Forecasts
 from peelian.audits.recordset import Recordset
 from peelian.audits.regularity import regularity
@@ -230,6 +230,8 @@ def data_audit(
     check_level(rate, what="false-discovery rate")
     check_level(level)
     _check_reference(records, reference)
+    if poison:
+        check_placements(placements)
     told = progress or (lambda *_: None)
     shared: dict[str, Any] = {"level": level, "thresholds": thresholds}
     groups = {**shared, "reference": reference, "replicates": replicates, "seed": seed}

@@ -25,7 +25,7 @@ from peelian.audits.planting import KINDS, STRENGTHS, UNITS, Plant, Target, plan
 from peelian.audits.push import Forecasts, Push
 from peelian.errors import UsageError
 
-__all__ = ["ENOUGH", "poisoning", "wilson"]
+__all__ = ["ENOUGH", "check_placements", "poisoning", "wilson"]
 
 ENOUGH = 0.8
 """Share of the places in which a strength must be found to be called found."""
@@ -159,6 +159,11 @@ def _check(kinds: Sequence[str], strengths: Mapping[str, Sequence[float]], place
         if not s or any(b <= a for a, b in zip([0.0, *s], s, strict=False)):
             msg = f"strengths {s} were given for {kind}; expected numbers that rise from above 0"
             raise UsageError(msg)
+    check_placements(placements)
+
+
+def check_placements(placements: int) -> None:
+    """Refuse too few or too many random places."""
     if not 5 <= placements <= 10_000:
         msg = f"{placements} placements were given; expected from 5 to 10,000"
         raise UsageError(msg, hint="--placements 30")
