@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
 from peelian.audits.many import holm
+from peelian.errors import DataError
 from peelian.publish.audit_checks import HEADINGS, check_lines, check_parts
 from peelian.publish.wording import check_page, check_wording, visible_text
 from peelian.workspace import Workspace
@@ -93,6 +95,31 @@ def test_looking_at_an_amendment_does_not_wait_for_the_checks(
     monkeypatch.setattr(audit_module, "checks", never)
     cell = rebuild_plan(Workspace(folder), drafted.result["plan"]).places[-1].cell
     look(Workspace(folder, role="commander"), drafted.result["plan"], remove=[cell])
+
+
+def test_a_plan_that_comes_out_otherwise_from_other_areas_is_not_audited_as_if_it_were_the_same(
+    folder: Path, drafted: Outcome, tmp_path: Path
+) -> None:
+    """Whoever swaps the areas must not get a better number for the same plan."""
+    changed = Path(shutil.copytree(folder, tmp_path / "city"))
+    [areas] = changed.glob("areas.*")
+    kept = gpd.read_parquet(areas)
+    home = drafted.result["plan"]
+    cell = rebuild_plan(Workspace(folder), home).places[0]
+    kept[kept["area_id"].astype(str) != str(cell.area_id)].to_parquet(areas)
+    with pytest.raises(
+        DataError, match=rf"{home} has \d+ places, and \d+ of them come out when it is made again"
+    ):
+        audit(Workspace(changed))
+
+
+def test_residents_that_were_put_right_leave_the_plan_as_it_is(folder: Path, tmp_path: Path) -> None:
+    changed = Path(shutil.copytree(folder, tmp_path / "city"))
+    [areas] = changed.glob("areas.*")
+    table = gpd.read_parquet(areas)
+    table["White"] = table["White"] * 2
+    table.to_parquet(areas)
+    assert audit(Workspace(changed)).result["measured"]
 
 
 def test_numbers_are_those_of_the_plan_itself(folder: Path, drafted: Outcome) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from peelian.errors import DataError
 from peelian.methods import CountMap, method_by_name
 from peelian.response import Plan, make_plan
 from peelian.workspace.calls import recorded
@@ -105,6 +106,25 @@ def build_plan(workspace: Workspace, forecast: str, parameters: dict[str, Any]) 
 
 
 def rebuild_plan(workspace: Workspace, run: str) -> Plan:
-    """The plan object behind a stored plan."""
+    """The plan object behind a stored plan.
+
+    Raises
+    ------
+    DataError
+        Areas or settings have changed since, so that other places would be chosen now: this would be another plan.
+    """
     stored = workspace.result(run)
-    return build_plan(workspace, stored["forecast"], stored["parameters"])
+    made = build_plan(workspace, stored["forecast"], stored["parameters"])
+    then = {place["cell"]: place["hours"] for place in stored["places"]}
+    now = dict(zip(made.frame["cell"], made.frame["hours"], strict=True))
+    if now != then:
+        same = len(now.items() & then.items())
+        msg = (
+            f"{run} has {len(then)} places, and {same} of them come out when it is made again: the areas or "
+            "settings that it was made from have changed since; expected the same places"
+        )
+        hint = (
+            f"bring back what it was made from (peelian replay {run} tells what differs), or make a new plan"
+        )
+        raise DataError(msg, hint=hint)
+    return made
