@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peelian.audits.certificate import certify, percent, quantile_bound
+from peelian.audits.certificate import certify, fewest_courses, percent, quantile_bound
 from peelian.audits.finding import Finding, Threshold
 from peelian.errors import UsageError
 
@@ -20,6 +20,10 @@ def test_an_upper_end_takes_as_many_courses_as_wilks_says() -> None:
     assert quantile_bound(np.arange(59.0), quantile=0.95, level=0.90).high == 58.0
     assert quantile_bound(np.arange(71.0)).high is None
     assert quantile_bound(np.arange(72.0)).high == 71.0
+    for level in (0.5, 0.8, 0.9, 0.95, 0.99):
+        fewest = fewest_courses(level=level)
+        assert quantile_bound(np.arange(float(fewest - 1)), level=level).high is None
+        assert quantile_bound(np.arange(float(fewest)), level=level).high is not None
 
 
 def test_the_second_largest_of_93_is_the_known_next_step() -> None:
@@ -103,7 +107,7 @@ def test_it_is_refused_for_what_nobody_stated_and_for_too_few_courses() -> None:
     assert "nobody has stated it." in unknown.sentence()
     few = certificate(finding("drift", None), finding("overstatement", 0.01))
     assert not few.given
-    assert "too few" in few.sentence()
+    assert "too few for an upper end; 72 or more are needed" in few.sentence()
     assert few.drift is None
 
 

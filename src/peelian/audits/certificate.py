@@ -7,6 +7,7 @@ confidence, and with too few courses no upper end can be given. Over a range of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from scipy.stats import binom
 from peelian.audits.finding import Finding
 from peelian.errors import UsageError
 
-__all__ = ["Bound", "Certificate", "certify", "percent", "quantile_bound"]
+__all__ = ["Bound", "Certificate", "certify", "fewest_courses", "percent", "quantile_bound"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,6 +70,11 @@ def quantile_bound(values: npt.ArrayLike, *, quantile: float = 0.95, level: floa
         float(ordered[lowers[-1]]) if lowers.size else None,
         float(ordered[uppers[0]]) if uppers.size else None,
     )
+
+
+def fewest_courses(*, quantile: float = 0.95, level: float = 0.95) -> int:
+    """How many courses it takes for a quantile to have an upper end (Wilks 1941): 72 for the 0.95 one at 0.95."""
+    return math.ceil(math.log((1 - level) / 2) / math.log(quantile) - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,10 @@ def certify(
     """
     refused = list(unknown)
     if drift.high is None or overstatement.high is None:
-        refused.append(f"{courses} simulated courses are too few for an upper end; 100 or more are needed.")
+        fewest = fewest_courses(level=drift.level)
+        refused.append(
+            f"{courses} simulated courses are too few for an upper end; {fewest} or more are needed."
+        )
     for one, said in (
         (drift, "Attending by the forecast can draw {} of the chosen places away from the true ones"),
         (
