@@ -90,6 +90,8 @@ def test_the_page_speaks_of_records_and_places(folder: Path, audited: Outcome) -
         "Unplanted",
         "Officers' own records",
         "oversight board",
+        "of stretches of weeks more",
+        "9 of 80 looks alarmed",
     ):
         assert said in text
     assert page.count("<figure") >= 6

@@ -212,7 +212,7 @@ def manipulation(watched: Watched) -> Part:
                 "A real event - a festival, a storm, a street closed for works - leaves the same mark as records that "
                 "were made up or taken away. Each is a place and a time for somebody to look at."
             ),
-            f"Of what stands out by chance alone, {100 * watched.rate:g} % of each list is to be expected.",
+            f"About {100 * watched.rate:g} % of each list is to be expected by chance alone, if places scatter alike.",
             "Changes that go on for longer than half a year are no stretch; a slow drift of a place is what places do.",
             (
                 "A place that always scatters more than the others do stands out too easily: the spread is "

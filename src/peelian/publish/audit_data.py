@@ -96,7 +96,8 @@ def _claimed(result: Result) -> list[tuple[str, str]]:
             "Stands out",
             (
                 f"It is less likely by chance than a false-discovery rate of {rate} among all that was "
-                f"looked at the same way allows: of what stands out, about {rate} is chance."
+                f"looked at the same way allows: of what stands out, about {rate} is chance if all scatter alike, and "
+                "of stretches of weeks more (see what this can't tell)."
             ),
         ),
         (
