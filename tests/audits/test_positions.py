@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from peelian.audits.positions import cut, layout, positions_of
-from peelian.errors import DataError
+from peelian.errors import CRSError, DataError
 
 
 def squares(n: int, *, x0: float = 0.0, y0: float = 0.0, side: float = 1000.0) -> np.ndarray:
@@ -111,3 +111,11 @@ def test_overlaps_and_gaps_are_measured() -> None:
 def test_without_polygons_there_is_no_layout() -> None:
     found, _ = positions_of(pd.DataFrame({"lon": [1.0, 2], "lat": [3.0, 4]}), ids(2))
     assert layout(found, ids(2).to_numpy(dtype=object), km=1.0) is None
+
+
+def test_places_that_do_not_fit_their_crs_are_refused_with_the_table_s_own_option() -> None:
+    table = gpd.GeoDataFrame({"a": range(4)}, geometry=list(squares(4, x0=0, y0=0)), crs="EPSG:26916")
+    with pytest.raises(CRSError, match="outside the area of use") as refused:
+        positions_of(table, ids(4))
+    assert "--crs" in str(refused.value.hint)
+    assert "--source-crs" not in str(refused.value)

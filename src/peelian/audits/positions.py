@@ -186,7 +186,11 @@ def _by_points(
             else "The table names no CRS: its places were read as on a plane, and areas can't be told in km2."
         )
     else:
-        check_points(x, y, crs)
+        try:
+            check_points(x, y, crs)
+        except CRSError as error:
+            hint = "name the CRS that the table is in (--crs), or swap its columns: x is east, y is north"
+            raise CRSError(error.message, hint=hint) from error
     return Positions(x, y, shapes, crs), notes
 
 
