@@ -37,6 +37,15 @@ NEAR = 4
 ALIKE = 1.5
 """How many times as large as the loss a gain may be, or the other way round."""
 
+UNTOLD = (
+    "What really changed and how it is recorded look alike in this; a person who knows the forms can tell.",
+    "Of each label the clearest step is told; a slow drift shows as a step in its middle.",
+    (
+        "A label that moved by too little to be told from chance isn't listed; where labels are recorded within one "
+        "area only, see the stretches of areas."
+    ),
+)
+
 
 def coding(
     records: Recordset, *, rate: float = 0.05, level: float = 0.95, thresholds: Thresholds | None = None
@@ -68,7 +77,28 @@ def coding(
     pairs = pd.concat([of_categories.assign(of="category"), of_labels.assign(of="label")], ignore_index=True)
     by_chance = first + second
     moved = shifts[shifts["q"] <= rate]
-    said = [_headline(len(quiet), int((steps["q"] <= rate).sum()), len(labels[0]), len(pairs), by_chance)]
+    standing = len(quiet) + int((steps["q"] <= rate).sum())
+    headline = _headline(len(quiet), standing - len(quiet), len(labels[0]), len(pairs), by_chance)
+    return Part(
+        "coding",
+        (headline, *_said(moved, pairs, by_chance, records.step)),
+        found=(_finding(shifts, rate, level, thresholds),),
+        untold=UNTOLD,
+        tables={
+            "steps": steps[steps["q"] <= rate].reset_index(drop=True),
+            "categories": shifts,
+            "silences": quiet,
+            "substitutions": pairs,
+        },
+        standing=standing,
+        looked=len(labels[0]),
+        numbers={"labels": len(labels[0]), "pairs_by_chance": by_chance, "moved": len(moved)},
+    )
+
+
+def _said(moved: pd.DataFrame, pairs: pd.DataFrame, by_chance: float, step: str) -> list[str]:
+    """The category that moved most, and the largest pair where there are more than chance makes."""
+    said = []
     if len(moved):
         most = moved.iloc[0]
         said.append(
@@ -79,31 +109,10 @@ def coding(
     if len(pairs) > 2 * by_chance:
         pair = pairs.iloc[0]
         said.append(
-            f"{pair['gains']} gained {pair['gained']:.1f} a {records.step} at {pair['gained_at']}, about when "
+            f"{pair['gains']} gained {pair['gained']:.1f} a {step} at {pair['gained_at']}, about when "
             f"{pair['loses']} lost {pair['lost']:.1f}."
         )
-    return Part(
-        "coding",
-        tuple(said),
-        found=(_finding(shifts, rate, level, thresholds),),
-        untold=(
-            "What really changed and how it is recorded look alike in this; a person who knows the forms can tell.",
-            "Of each label the clearest step is told; a slow drift shows as a step in its middle.",
-            (
-                "A label that moved by too little to be told from chance isn't listed; where labels are "
-                "recorded within one area only, see the stretches of areas."
-            ),
-        ),
-        tables={
-            "steps": steps[steps["q"] <= rate].reset_index(drop=True),
-            "categories": shifts,
-            "silences": quiet,
-            "substitutions": pairs,
-        },
-        standing=len(quiet) + int((steps["q"] <= rate).sum()),
-        looked=len(labels[0]),
-        numbers={"labels": len(labels[0]), "pairs_by_chance": by_chance, "moved": len(moved)},
-    )
+    return said
 
 
 def _headline(silent: int, moved: int, n: int, pairs: int, by_chance: float) -> str:

@@ -26,6 +26,15 @@ __all__ = ["officer_share"]
 FEWEST = 100
 """Records of an area from which on its share is told in a sentence."""
 
+UNTOLD = (
+    (
+        "Which categories count as officers' own activity is set by the category table; a record that was flagged "
+        "wrongly is counted wrongly here."
+    ),
+    "Calls that officers make themselves, and reports that they invite, are not flagged and look like residents' own.",
+    ECOLOGICAL,
+)
+
 
 def officer_share(
     records: Recordset,
@@ -63,25 +72,6 @@ def officer_share(
     overall = _overall(part, whole, officer, level, replicates, seed)
     areas = by_area(part, whole, records.names, level=level)
     step, weekly = _over_time(records, level)
-    said = [
-        (
-            f"{100 * officer.mean():.1f} % of {len(records):,} records ({_ends(overall)}) come from officers' own "
-            "activity; they are left out of what forecasts learn from."
-        )
-    ]
-    known = areas[areas["records"] >= FEWEST]
-    if len(known) >= 2:
-        top, least = known.iloc[0], known.iloc[-1]
-        said.append(
-            f"By {records.area_word} (with {FEWEST} records or more) the share goes from {100 * least['share']:.0f} "
-            f"% ({least['area']}) to {100 * top['share']:.0f} % ({top['area']})."
-        )
-    if step["p"] <= rate:
-        said.append(
-            f"The share moved at {step['date']}, from {100 * step['before']:.1f} % to {100 * step['after']:.1f} %."
-        )
-    else:
-        said.append("Over time no step of the share can be told from chance.")
     found = [finding("officer_share", "all", "of all records", overall, level=level, thresholds=thresholds)]
     tables = {"areas": areas, "weeks": weekly, "categories": _categories(records)}
     if records.residents is not None:
@@ -90,24 +80,39 @@ def officer_share(
         found += gaps
     return Part(
         "officer_share",
-        tuple(said),
+        (_headline(records, overall), *_by_area(areas, records.area_word), _time_said(step, rate)),
         found=tuple(found),
-        untold=(
-            (
-                "Which categories count as officers' own activity is set by the category table; a record "
-                "that was flagged wrongly is counted wrongly here."
-            ),
-            (
-                "Calls that officers make themselves, and reports that they invite, are not flagged and look like "
-                "residents' own."
-            ),
-            ECOLOGICAL,
-        ),
+        untold=UNTOLD,
         tables=tables,
         standing=int(step["p"] <= rate),
         looked=1,
         numbers={"step": step, "overall": overall.to_dict()},
     )
+
+
+def _headline(records: Recordset, overall: Measured) -> str:
+    return (
+        f"{100 * records.officer.mean():.1f} % of {len(records):,} records ({_ends(overall)}) come from officers' own "
+        "activity; they are left out of what forecasts learn from."
+    )
+
+
+def _by_area(areas: pd.DataFrame, word: str) -> list[str]:
+    known = areas[areas["records"] >= FEWEST]
+    if len(known) < 2:
+        return []
+    top, least = known.iloc[0], known.iloc[-1]
+    said = (
+        f"By {word} (with {FEWEST} records or more) the share goes from {100 * least['share']:.0f} "
+        f"% ({least['area']}) to {100 * top['share']:.0f} % ({top['area']})."
+    )
+    return [said]
+
+
+def _time_said(step: dict[str, Any], rate: float) -> str:
+    if step["p"] > rate:
+        return "Over time no step of the share can be told from chance."
+    return f"The share moved at {step['date']}, from {100 * step['before']:.1f} % to {100 * step['after']:.1f} %."
 
 
 def _ends(one: Measured) -> str:
