@@ -39,7 +39,7 @@ def ids(audit: MatchAudit) -> dict[str, object]:
 def test_it_says_both_denominators_groups_misses_review_and_what_followed(audit: MatchAudit) -> None:
     said = audit.sentences()
     assert said[0].startswith("Of 619 alerts 73 % were false")
-    assert "in 1,000 faces seen" in said[0]
+    assert "a false alert for 1.4 in 1,000 of the faces seen" in said[0]
     text = " ".join(said)
     for part in (
         "recorded as black",
@@ -145,6 +145,28 @@ def test_zero_errors_in_300_faces_still_allow_1_2_percent() -> None:
         match_audit(match_log(empty))
     with pytest.raises(UsageError, match="level"):
         match_audit(match_log(empty), level=1.0)
+
+
+def test_groups_that_are_not_known_are_counted_and_no_power_is_claimed_over_them() -> None:
+    group = ["a", "b", ""] * 100
+    alerts = pd.DataFrame({"deployment": "D1", "truth": ["false", "false", "true"] * 100, "group": group})
+    seen = pd.DataFrame({"deployment": "D1", "group": ["a", "b", ""], "seen": [20_000] * 3})
+    audit = match_audit(match_log(alerts, deployments=seen))
+    text = " ".join(audit.sentences())
+    assert "100 of 300 alerts and 20,000 of 60,000 faces seen have no group in the log" in text
+    assert "; had nothing been unknown, a ratio of" in text
+    known = match_audit(match_log(alerts[alerts["group"] != ""], deployments=seen[seen["group"] != ""]))
+    text = " ".join(known.sentences())
+    assert "have no group" not in text
+    assert "had nothing been unknown" not in text
+
+
+def test_a_ratio_that_rests_on_few_faces_says_so() -> None:
+    alerts = pd.DataFrame({"deployment": "D1", "truth": "false", "group": ["a"] * 100 + ["b"] * 6})
+    seen = pd.DataFrame({"deployment": "D1", "group": ["a", "b"], "seen": [10_000, 12]})
+    text = " ".join(match_audit(match_log(alerts, deployments=seen)).sentences())
+    assert "those recorded as b" in text
+    assert "; of b only 12 faces were seen." in text
 
 
 def test_alerts_alone_have_one_denominator() -> None:

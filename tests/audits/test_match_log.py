@@ -155,6 +155,27 @@ def test_a_category_that_differs_from_row_to_row_may_be_names() -> None:
     assert "may be names" in refused(alerts(list_category=names), never="carlo")
 
 
+def test_two_words_that_no_two_alerts_share_may_be_names() -> None:
+    named = pd.DataFrame({"deployment": "D1", "truth": "true", "group": ["Zebediah Quill", "Ann Other", "x"]})
+    with pytest.raises(DataError, match="as names do") as no:
+        match_log(named)
+    assert "Quill" not in str(no.value) + str(no.value.hint)
+    shared = pd.concat([named.assign(group="Black African"), named.assign(group="White British")])
+    assert match_log(shared).attributes == ("group",)
+    # A row of the watch list is of many: its categories need no second one.
+    listed = pd.DataFrame(
+        {"deployment": "D1", "list_category": ["wanted by court", "missing child"], "entries": 9}
+    )
+    assert len(match_log(shared, watch_list=listed).watch_list) == 2
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.csv"
+    path.write_text("\n")
+    with pytest.raises(DataError, match="is empty; expected a line of column names"):
+        read_match_log(path)
+
+
 def test_bytes_and_lists_are_refused_before_they_are_looked_at(tmp_path: Path) -> None:
     for cell in (b"\xff\xd8\xff", [0.1, 0.2], np.zeros(4), {"a": 1}):
         assert "bytes, lists or objects" in refused(alerts(token=["1", cell]), never="0.1")

@@ -61,7 +61,8 @@ class MatchAudit(Audit):
     ----------
     counts : dict
         ``alerts``, ``probes`` (alerts on seeded volunteers, which are set apart), ``false``, ``unknown``, ``seen``,
-        ``deployments``, ``tokens``, ``without_token``, ``from`` and ``to``.
+        ``deployments``, ``tokens``, ``without_token``, ``unrecorded`` (by attribute: alerts and faces seen of which the
+        log does not give it), ``from`` and ``to``.
     rates : dict
         Of `error_rates` and `review_rates`.
     power : pandas.DataFrame
@@ -361,6 +362,21 @@ def _counts(log: MatchLog) -> dict[str, Any]:
         "deployments": int(held["deployment"].nunique()),
         "tokens": int(tokens.nunique()),
         "without_token": int(tokens.isna().sum()),
+        "unrecorded": {
+            by: [
+                int(n)
+                for n in (
+                    _without(alerts, by).sum(),
+                    0 if seen is None else seen["seen"][_without(seen, by)].sum(),
+                )
+            ]
+            for by in log.attributes
+        },
         "from": min(days, default=None),
         "to": max(days, default=None),
     }
+
+
+def _without(table: pd.DataFrame, by: str) -> pd.Series:
+    """Whether a row does not give an attribute."""
+    return table[by] == "" if by in table else pd.Series(True, index=table.index)

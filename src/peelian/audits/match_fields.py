@@ -264,7 +264,7 @@ _CODE = re.compile(rf"[A-Za-z]{{1,2}}|(?=.*\d)[A-Za-z0-9][A-Za-z0-9_.:-]{{0,{LON
 _LABEL = re.compile(rf"{_CODE.pattern}|(?=.*\d)[^\W_][\w.:\u2010-\u2015\u2212-]{{0,{LONGEST - 1}}}")
 
 
-def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> None:
+def check_values(values: pd.Series, field: Field, *, rows: int, file: str, one_each: bool = False) -> None:
     """Refuse a column that holds what its field must not.
 
     These checks are a net beneath the list of fields, and not the list itself: a name that somebody wrote into a column
@@ -276,6 +276,8 @@ def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> No
         Its different values, none of them empty.
     rows : int
         In how many rows there is one.
+    one_each : bool
+        Whether a row is of one alert or passage, so that a category of two words that no two rows share may be a name.
 
     Raises
     ------
@@ -302,6 +304,13 @@ def check_values(values: pd.Series, field: Field, *, rows: int, file: str) -> No
         )
     elif field.kind == "group":
         _check_group(values, field, rows, file)
+        if one_each and field.name not in ("sex", "age_band") and 2 * len(values) > rows:
+            _refuse(
+                values.str.contains(r"\w\s+\w"),
+                field,
+                "two words in rows that share nothing, as names do",
+                file,
+            )
 
 
 _OPAQUE = "use running numbers of up to 7 digits, or a keyed hash (HMAC) of 16 or more hexadecimal digits"

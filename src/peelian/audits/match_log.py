@@ -237,6 +237,9 @@ def _csv(data: bytes, name: str) -> pd.DataFrame:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
+    if not text.strip():
+        msg = f"{name} is empty; expected a line of column names, and rows"
+        raise DataError(msg, hint="a CSV file with a line of column names")
     first = text.partition("\n")[0]
     between = max(",;\t", key=first.count)
     try:
@@ -247,7 +250,7 @@ def _csv(data: bytes, name: str) -> pd.DataFrame:
             )
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning):
         # What pandas says quotes the row.
-        msg = f"{name} can't be read as a table: a row has more cells than there are columns, or it is empty"
+        msg = f"{name} can't be read as a table: a row has more cells than there are columns"
         raise DataError(msg, hint="a CSV file with a line of column names") from None
 
 
@@ -298,7 +301,8 @@ def _typed(table: pd.DataFrame, fields: Sequence[Field], name: str) -> pd.DataFr
         different = pd.Series(values.unique(), dtype=object)
         different = different[different != ""].astype(object)
         if one.kind in ("token", "code", "group", "choice"):
-            check_values(different.astype(str), one, rows=int((values != "").sum()), file=name)
+            each = fields in (ALERTS, PROBES)
+            check_values(different.astype(str), one, rows=int((values != "").sum()), file=name, one_each=each)
         made[one.name] = _column(values, one, name)
     return pd.DataFrame(made)
 

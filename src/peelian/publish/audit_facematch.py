@@ -124,9 +124,14 @@ def _claimed() -> list[tuple[str, str]]:
         (
             "Missed (FNIR)",
             (
-                "Passages of seeded volunteers that set off no right alert, of all passages. There is no other way "
-                "to know: whoever is listed and passes unseen is in no log."
+                "Passages of seeded volunteers that set off no right alert, of all passages, those of which no "
+                "template could be made among them. There is no other way to know: whoever is listed and passes "
+                "unseen is in no log."
             ),
+        ),
+        (
+            "Not acquired (FTA)",
+            "Faces seen of which the system could make no template, so that it could match them with nothing.",
         ),
         (
             "Highest to lowest",
@@ -141,6 +146,14 @@ def _claimed() -> list[tuple[str, str]]:
             (
                 "They allow for alerts that come in clusters, by deployment and by token, and for alerts that nobody "
                 "adjudicated: in favour at the lower end, against at the upper."
+            ),
+        ),
+        (
+            "The tables",
+            (
+                "A value takes what is not known to be like what is known, so that it is not always events divided by "
+                "cases. The design effect is how many times fewer independent cases they are worth, since alerts come "
+                "in clusters."
             ),
         ),
     ]
@@ -211,21 +224,21 @@ def _ratios(result: Result) -> Markup | None:
     for one in found:
         ratio = one["id"].startswith("false_positive_ratio")
         by = str(one["details"]["by"]).replace("_", " ")
-        kind = "highest to lowest" if ratio else "highest to geometric mean"
+        top, bottom = (str(one["details"][end]) for end in ("highest", "lowest"))
+        kind = f"{top} to {bottom}" if ratio else f"{top} to the geometric mean of all"
         high = one["high"] if one["high"] is not None else one["value"]
         value = one["value"] if one["value"] is not None else None
-        note = f"at least {number(one['low'])}: none on {one['details']['lowest']}"
+        note = f"at least {number(one['low'])}: none on {bottom}"
         bars.append(Bar(f"By {by}: {kind}", value, one["low"], high, note=note, strong=ratio))
         ends = f"{number(one['low'])} or more" if one["high"] is None else interval(one["low"], one["high"])
-        most = one["details"].get("by_chance_most")
         rows.append(
             [
-                f"By {by}, {kind}",
-                str(one["details"]["highest"]),
-                str(one["details"]["lowest"]),
+                f"By {by}, {'highest to lowest' if ratio else 'highest to geometric mean'}",
+                top,
+                bottom,
                 "no number" if one["value"] is None else number(one["value"]),
                 ends,
-                number(most) if ratio and most is not None else "",
+                _chance(one["details"]) if ratio else "",
             ]
         )
     title = "False alerts per face seen: the group with the most against the others"
@@ -251,6 +264,13 @@ def _ratios(result: Result) -> Markup | None:
         "would show, 95 times in 100."
     )
     return chart_with_table(drawing, table, caption=title, note=note)
+
+
+def _chance(details: Mapping[str, Any]) -> str:
+    """The most that chance alone would show; without end where a group may well have no false alert at all."""
+    if "by_chance_most" not in details:
+        return ""
+    return "no upper end" if details["by_chance_most"] is None else number(details["by_chance_most"])
 
 
 def _intersections(frame: pd.DataFrame) -> Markup | None:
@@ -355,11 +375,11 @@ def _changes(result: Result) -> Markup | None:
         "From",
         "Old",
         "New",
-        "In 1,000 faces, before",
+        "False in 1,000 faces, before",
         "after",
-        "Of alerts, before",
+        "Of alerts false, before",
         "after",
-        f"Per face, to before ({spread(result['level'])})",
+        f"Per face, after to before ({spread(result['level'])})",
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n", "n", "n"))
     return Markup("<h2>What was changed</h2><p>{}</p>{}").format(
@@ -431,17 +451,17 @@ def _power(result: Result) -> Markup | None:
     columns = (
         "Group",
         what.capitalize(),
-        "Independent",
-        "None still allows",
-        "Needed for twice",
-        "Least ratio",
+        "Worth, independent",
+        "With no error, still up to",
+        "Needed to see twice the rate",
+        "Least ratio that would show",
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n"))
     return Markup("<h2>How strong a finding of nothing is</h2><p>{}</p>{}").format(
         "No error among 300 independent cases still allows a rate of 1.2 % (the upper end of the exact two-sided 95 % "
         "interval). Independent: what the cases are worth, as they come in clusters. The last two columns are for a "
         "power of 80 %: cases needed in each of two groups to tell twice a rate from it, and the least ratio to the "
-        "largest group that these cases would show.",
+        "largest group that these cases would show, had nothing been unknown.",
         table.html("What so many cases can show"),
     )
 
