@@ -76,6 +76,9 @@ def test_half_of_a_category_that_is_called_otherwise_is_found_and_held_against_a
     assert one.low is not None
     assert one.high is not None
     assert one.low <= 0.25 <= one.high
+    first = part.tables["categories"].iloc[0]
+    said = f"(a change of {100 * first['low']:.1f} to {100 * first['high']:.1f} points)"
+    assert said in part.sentences()[1]
     assert one.passes is False
     pair = part.tables["substitutions"].iloc[0]
     assert (pair["of"], pair["loses"], pair["gains"]) == ("category", "theft", "burglary")
