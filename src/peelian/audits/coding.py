@@ -103,8 +103,8 @@ def _said(moved: pd.DataFrame, pairs: pd.DataFrame, by_chance: float, step: str)
         most = moved.iloc[0]
         said.append(
             f"The category whose share moved most is {most['what'].replace('_', ' ')}: from "
-            f"{100 * most['before']:.1f} % to {100 * most['after']:.1f} % of all records, at {most['date']} (a change of "
-            f"{100 * most['low']:.1f} to {100 * most['high']:.1f} points)."
+            f"{100 * most['before']:.1f} % to {100 * most['after']:.1f} % of all records, at {most['date']} (a change "
+            f"of {100 * most['low']:.1f} to {100 * most['high']:.1f} points)."
         )
     if len(pairs) > 2 * by_chance:
         pair = pairs.iloc[0]
