@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -68,13 +69,15 @@ def signature(method: Method) -> str:
     return f"{method.name} {sorted(method.get_params(deep=False).items(), key=lambda item: item[0])!r}"
 
 
-def default_executor(work: int) -> Executor | None:
+def default_executor(work: int, *, interrupted: bool = True) -> Executor | None:
     """Processes, as many as there are cores, where there is enough `work` to repay starting them.
 
     Parameters
     ----------
     work : int
         Cells times periods times methods.
+    interrupted : bool
+        Whether Ctrl-C reaches the processes themselves, where it may leave a traceback. Who says False has to end them.
 
     Returns
     -------
@@ -87,7 +90,13 @@ def default_executor(work: int) -> Executor | None:
     one = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
     )
-    return loky.get_reusable_executor(max_workers=cores, timeout=60, env=one)  # type: ignore[no-any-return]
+    return loky.get_reusable_executor(  # type: ignore[no-any-return]
+        max_workers=cores, timeout=60, env=one, initializer=None if interrupted else _deaf
+    )
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def past_forecasts(

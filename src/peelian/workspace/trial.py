@@ -307,7 +307,7 @@ class _Unbroken(Executor):
 
 
 def _processes(work: int) -> Executor | None:
-    found = default_executor(work)
+    found = default_executor(work, interrupted=False)
     return None if found is None else _Unbroken(found)
 
 
