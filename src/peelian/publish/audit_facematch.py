@@ -375,11 +375,11 @@ def _changes(result: Result) -> Markup | None:
         "From",
         "Old",
         "New",
-        "False in 1,000 faces, before",
+        "In 1,000 faces, before",
         "after",
-        "Of alerts false, before",
+        "Of alerts, before",
         "after",
-        f"Per face, after to before ({spread(result['level'])})",
+        f"Ratio per face ({spread(result['level'])})",
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n", "n", "n"))
     return Markup("<h2>What was changed</h2><p>{}</p>{}").format(
