@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,6 +52,10 @@ def test_what_is_missing_is_bounded_and_told() -> None:
     row = found.frame.set_index("finding").loc["stop_rate_ratio/residents/X"]
     assert row["bound_low"] < row["low"] < row["value"] < row["high"] < row["bound_high"]
     assert any("Nothing is assumed of them" in said for said in found.sentences())
+    assert not any("Inferred thresholds leave" in said for said in found.sentences())
+    inferred = SimpleNamespace(limits=(), notes=tuple, findings=())
+    with_thresholds = replace(found, inferred=inferred).sentences()  # type: ignore[arg-type]
+    assert any("Inferred thresholds leave these stops out, and have none" in said for said in with_thresholds)
     (missing,) = (one for one in found.findings if one.id.startswith("missing_group"))
     assert missing.low < 1 / 3 < missing.high
     assert "and 0 whatever the groups not recorded were" in found.sentences()[0]

@@ -157,6 +157,11 @@ class StopsAudit(Audit):
             said.append(
                 f"No group was recorded in {none:,} of {n:,} stops ({none / n * 100:.1f} %). Nothing is assumed of "
                 "them: numbers have bounds between which they lie whatever those groups were."
+                + (
+                    ""
+                    if self.inferred is None
+                    else " Inferred thresholds leave these stops out, and have none."
+                )
             )
         unsaid = self.records.counts.get("without_search", 0)
         if 0 < unsaid < n:
