@@ -291,6 +291,16 @@ def test_deployments_without_a_day_are_in_no_order_and_are_counted() -> None:
     assert "on one day" in made.limits[0]
 
 
+def test_thresholds_that_stood_side_by_side_did_not_change() -> None:
+    alerts = pd.DataFrame({"deployment": [f"D{i}" for i in range(6)], "truth": "true"})
+    day = ["2024-01-01", "2024-01-01", "2024-02-01", "2024-02-01", "2024-03-01", "2024-04-01"]
+    seen = alerts[["deployment"]].assign(day=day, seen=500, threshold=[0.6, 0.7, 0.7, 0.6, 0.6, 0.65])
+    log = match_log(alerts, deployments=seen)
+    assert [(one.day, one.before, one.after) for one in threshold_changes(log)] == [("2024-04-01", 0.6, 0.65)]
+    assert order_unknown(log) == 4
+    assert ids(match_audit(log))["threshold_change/all/undated"].details["deployments"] == 4
+
+
 def test_review_and_what_followed_by_hand() -> None:
     n = 20
     alerts = pd.DataFrame(

@@ -326,12 +326,12 @@ def _log_findings(log: MatchLog, growth: pd.DataFrame, level: float) -> list[Fin
             Finding(
                 "threshold_change/all/undated",
                 "changes of the threshold",
-                f"{undated:,} deployments that have a threshold and no day",
+                f"{undated:,} deployments without a day, or on one day with another threshold",
                 None,
                 None,
                 None,
                 level,
-                limits=("Not known: thresholds differ, and without days nobody can say which came first.",),
+                limits=("Not known: thresholds differ, and nobody can say which came first.",),
                 details={"deployments": undated},
             )
         )

@@ -48,7 +48,7 @@ class Change:
 
 
 def threshold_changes(log: MatchLog, *, level: float = 0.95) -> list[Change]:
-    """Each change of the threshold, in the order of days; deployments without a threshold or a day are left out."""
+    """Each change of the threshold, in the order of days; `order_unknown` counts deployments that are in none."""
     order = _by_day(log)
     runs: list[tuple[float, str, list[int]]] = []
     for number, day, threshold in order:
@@ -120,14 +120,23 @@ def _in_force(log: MatchLog) -> dict[int, tuple[str, float]]:
 
 def _by_day(log: MatchLog) -> list[tuple[int, str, float]]:
     """Deployments with their first day and threshold, in the order of days, which that of rows says nothing of."""
-    rows = sorted((day, threshold, n) for n, (day, threshold) in _in_force(log).items() if day)
-    return [(n, day, threshold) for day, threshold, n in rows]
+    held = _in_force(log)
+    unordered = _unordered(held)
+    return sorted(((n, *held[n]) for n in held if n not in unordered), key=lambda row: (row[1], row[0]))
+
+
+def _unordered(held: dict[int, tuple[str, float]]) -> set[int]:
+    """Deployments without a day, and those on one day with another threshold: neither came first."""
+    of: dict[str, set[float]] = {}
+    for day, threshold in held.values():
+        of.setdefault(day, set()).add(threshold)
+    return {n for n, (day, _) in held.items() if not day or len(of[day]) > 1}
 
 
 def order_unknown(log: MatchLog) -> int:
-    """Deployments with a threshold and without a day, where thresholds differ: which came first is not known."""
-    held = _in_force(log).values()
-    return sum(not day for day, _ in held) if len({threshold for _, threshold in held}) > 1 else 0
+    """Deployments that are in no order of days, where thresholds differ: which came first is not known."""
+    held = _in_force(log)
+    return len(_unordered(held)) if len({threshold for _, threshold in held.values()}) > 1 else 0
 
 
 def _most_used(thresholds: pd.Series) -> float:

@@ -341,13 +341,10 @@ def _reviewers(result: Result) -> Markup | None:
 
 def _changes(result: Result) -> Markup | None:
     rows = result["threshold_changes"]
-    undated = next((one for one in result["findings"] if one["id"] == "threshold_change/all/undated"), None)
+    unsaid = _unordered(result)
     if not rows:
         return Markup("<h2>What was changed</h2><p>{}</p>").format(
-            "No change of the threshold is in the log; it may hold no thresholds at all."
-            if undated is None
-            else "The threshold was not always the same. When it changed is not known: "
-            f"{plural(undated['details']['deployments'], 'deployment has', 'deployments have')} no day."
+            unsaid or "No change of the threshold is in the log; it may hold no thresholds at all."
         )
     cells = []
     for row in rows[:MOST_ROWS]:
@@ -383,9 +380,18 @@ def _changes(result: Result) -> Markup | None:
     )
     table = Table(columns, cells, ("", "n", "n", "n", "n", "n", "n", "n"))
     return Markup("<h2>What was changed</h2><p>{}</p>{}").format(
-        "Other things changed with the day too; the ratio is no proof of what the threshold did.",
+        f"Other things changed with the day too; the ratio is no proof of what the threshold did. {unsaid}".strip(),
         table.html("False alerts before and after each change of the threshold in force"),
     )
+
+
+def _unordered(result: Result) -> str:
+    """How many deployments are in no order, where the threshold differed; empty where all are."""
+    found = next((one for one in result["findings"] if one["id"] == "threshold_change/all/undated"), None)
+    if found is None:
+        return ""
+    n = plural(found["details"]["deployments"], "deployment")
+    return f"The threshold was not always the same, and {n} had no day or shared it with another threshold."
 
 
 def _listed(result: Result) -> Markup | None:
