@@ -16,6 +16,7 @@ from peelian.audits.alternatives import (
     EVEN,
     LAST_YEAR,
     METHOD,
+    hours_by_last_year,
     picks,
     rules,
     year_before,
@@ -103,3 +104,22 @@ def test_last_year_is_the_same_week_52_weeks_before() -> None:
     for row, split in zip(found, splits, strict=True):
         np.testing.assert_array_equal(row, counts.column(split.index - 52))
     assert year_before(counts, rolling_origins(periods, origins=40)) is None
+
+
+def test_hours_by_last_year_take_as_much_area_where_most_was_reported() -> None:
+    used, _ = simulated(periods=3)
+    periods = Periods.covering("2020-01-06", "2021-05-03", "1w")
+    n = len(used.grid)
+    matrix = np.zeros((n, len(periods)), dtype=np.int64)
+    week = len(periods) - 52  # the plan's own week follows the last one
+    matrix[[3, 4, 5, 6], week] = [5, 2, 2, 1]
+    hours = np.zeros(n)
+    hours[[10, 11]] = [2.0, 6.0]
+    found = hours_by_last_year(Counts(used.grid, periods, sparse.csc_array(matrix)), hours)
+    assert found is not None
+    assert found[[3, 4, 5, 6]] == pytest.approx([4, 2, 2, 0]), "as much area; those that tie share"
+    assert found.sum() == pytest.approx(8)
+    short = Periods.covering("2020-06-01", "2021-05-03", "1w")
+    few = sparse.csc_array(np.ones((n, len(short)), dtype=np.int64))
+    assert hours_by_last_year(Counts(used.grid, short, few), hours) is None
+    assert hours_by_last_year(Counts(used.grid, periods, sparse.csc_array(matrix)), hours * 0) is None

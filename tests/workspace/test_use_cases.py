@@ -92,7 +92,7 @@ def test_the_audit_compares_with_counting_equal_and_by_population(acting: Opener
     planned = plan(acting())
     found = audit(acting()).result
     assert found["plan"] == planned.run
-    assert set(found["hours"]) == {"plan", "counting", "equal_coverage", "by_population"}
+    assert set(found["hours"]) == {"plan", "counting", "last_year_map", "equal_coverage", "by_population"}
     assert len({round(h, 6) for h in found["hours"].values()}) == 1, "all spend the same hours"
     ratios = {f["id"]: f for f in found["findings"]}
     assert ratios["exposure_ratio/equal_coverage/Black"]["value"] == pytest.approx(1, abs=0.05)

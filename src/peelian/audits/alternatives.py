@@ -18,7 +18,17 @@ from peelian.errors import UsageError
 from peelian.places.counts import Counts
 from peelian.trials.splits import Split
 
-__all__ = ["BY_POPULATION", "COUNTING", "EVEN", "LAST_YEAR", "METHOD", "Rule", "rules", "year_before"]
+__all__ = [
+    "BY_POPULATION",
+    "COUNTING",
+    "EVEN",
+    "LAST_YEAR",
+    "METHOD",
+    "Rule",
+    "hours_by_last_year",
+    "rules",
+    "year_before",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -120,6 +130,34 @@ def year_before(counts: Counts, splits: Sequence[Split]) -> Floats | None:
     if any(split.index < back for split in splits):
         return None
     return np.array([counts.column(split.index - back) for split in splits], dtype=float)
+
+
+def hours_by_last_year(counts: Counts, hours: Floats) -> Floats | None:
+    """Planned hours moved to as much area where most was reported in the same period a year before.
+
+    Parameters
+    ----------
+    counts : Counts
+        Of the periods before the plan's own.
+    hours : array of float, shape (n_cells,)
+        The plan's.
+
+    Returns
+    -------
+    array of float, shape (n_cells,), or None
+        The same in each cell that is taken whole; cells that tie at the end share. None where records begin too late,
+        nothing was reported then, or nothing is planned.
+    """
+    back = max(round(365.2425 / counts.periods.frequency.days), 1)
+    area = np.asarray(counts.grid.area, dtype=float)
+    limit = float(area[hours > 0].sum())
+    if len(counts.periods) < back or limit <= 0:
+        return None
+    before = np.asarray(counts.column(len(counts.periods) - back), dtype=float)
+    if not before.sum() > 0:
+        return None
+    taken = area * picks(before, area, limit)
+    return np.asarray(hours.sum() * taken / taken.sum())
 
 
 def _picks(ranked: Floats, area: Floats, limits: Floats) -> Floats:

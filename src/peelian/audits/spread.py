@@ -29,7 +29,7 @@ LIMITS = (
     "Few places are chosen on purpose: how concentrated a plan is says nothing about whether that is right.",
     "What was planned was counted, not what was done.",
 )
-ALONE = "There is one plan of this category so far: how long the same places are chosen can't be told yet."
+ALONE = "There are plans of one period of this category so far: how long the same places are chosen can't be told yet."
 
 
 @dataclass(frozen=True, eq=False)

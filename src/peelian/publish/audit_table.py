@@ -201,7 +201,8 @@ def _own(result: Result, own: set[str]) -> Markup | None:
     note = (
         "Planned hours by grid cell, where the table has counts by its own units. A plan attends few cells, so that "
         "its interval is wide. Blocks of several sizes are drawn here, as for any table; a plan's own audit draws "
-        "blocks of one size and moves the groups' map over the city, so that its interval is another one."
+        "blocks of one size and moves the groups' map over the city, so that its interval is another one. Where "
+        "the two differ, the wider is the one to go by: neither way knows how far likeness reaches."
     )
     table = _ratio_table(rows, result["level"])
     labels = [

@@ -18,6 +18,7 @@ Result = Mapping[str, Any]
 MAPS = {
     "plan": "This plan",
     "counting": "Counting, under the same rules",
+    "last_year_map": "As much area, by last year's reports",
     "equal_coverage": "The same hours everywhere",
     "by_population": "Hours by number of residents",
 }
@@ -73,7 +74,9 @@ def _ends(finding: Result) -> str:
         return NO_INTERVAL
     if high is None:
         return f"{_number(low)} or more"
-    return f"{_number(0 if low is None else low)} to {_number(high)}"
+    if low is None:
+        return f"{_number(high)} or less"
+    return f"{_number(low)} to {_number(high)}"
 
 
 def _spread(findings: Sequence[Result]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peelian.audits import ExposureAudit, equal_hours, exposure_audit, hours_by_population
+from peelian.audits.alternatives import hours_by_last_year
 from peelian.audits.claims import claim_of_plan
 from peelian.errors import UsageError
 from peelian.response import Plan
@@ -55,10 +56,13 @@ def audit(workspace: Workspace, *, plan: str | None = None) -> Outcome:
         )
 
 
+NO_YEAR = "Last year's map is left out: records begin less than a year before the plan, or have nothing in that period."
+
+
 def audit_plan(
     workspace: Workspace, plan: Plan, *, held: Held, counting: Plan | None = None
 ) -> dict[str, Any]:
-    """Exposure by group of a plan, of the best counting by the same rules, of equal and by-population coverage.
+    """Exposure by group of a plan, of counting by the same rules, last year's map, equal and by-population coverage.
 
     Parameters
     ----------
@@ -80,6 +84,7 @@ def audit_plan(
         raise UsageError(msg, hint="set [audit] reference in peelian.toml to one of the groups")
     population, margins = residents_by_cell(workspace, plan.grid)
     counting = plan.baseline or counting or plan
+    last_year = None if plan.history is None else hours_by_last_year(plan.history, plan.hours)
     found: ExposureAudit = exposure_audit(
         plan.hours,
         grid=plan.grid,
@@ -87,6 +92,7 @@ def audit_plan(
         reference=reference,
         comparisons={
             "counting": counting.hours,
+            **({} if last_year is None else {"last_year_map": last_year}),
             "equal_coverage": equal_hours(plan.grid, plan.hours_used),
             "by_population": hours_by_population(population, plan.hours_used),
         },
@@ -100,5 +106,5 @@ def audit_plan(
         "measured": True,
         **found.to_dict(),
         "claims": claim_of_plan(groups, reference),
-        "notes": held.notes,
+        "notes": [*held.notes, *([NO_YEAR] if last_year is None else [])],
     }
