@@ -205,6 +205,8 @@ def test_the_page_has_a_section_for_each_and_keeps_to_the_wording(folder: Path, 
     for line in check_lines(drafted.result["checks"]):
         assert line in text
     assert page.count('<section aria-labelledby="check-') == len(PARTS)
+    assert "One area's reporting alone, the nearest to turning a finding first" in text
+    assert "reporting, up to a factor of 10, would turn" in text or "One area alone could turn it" in text
     assert "<script" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from peelian.audits.area_flips import AreaFlips, area_flips
 from peelian.audits.base import ECOLOGICAL, Audit, plain_rows
 from peelian.audits.blocks import quantile_interval
 from peelian.audits.by_unit import by_unit
@@ -66,12 +67,15 @@ class ReportingAudit(Audit):
         Largest factor between two groups' reporting that was looked at.
     curve : pandas.DataFrame
         ``finding`` (exposure or need), ``group``, ``gap``, ``ratio``, ``low``, ``high``: the sweep.
+    areas : AreaFlips
+        The sweep of each area's reporting alone.
     """
 
     reference: str
     plausible: tuple[float, float]
     widest: float
     curve: pd.DataFrame
+    areas: AreaFlips
     _frame: pd.DataFrame = field(repr=False)
     _findings: tuple[Finding, ...] = field(repr=False)
     _sentences: tuple[str, ...] = field(repr=False)
@@ -92,12 +96,17 @@ class ReportingAudit(Audit):
         """One row a finding and group: ``ratio``, ``flip`` with its ends, ``margin``, bounds by group and by place."""
         return self._frame
 
+    @property
+    def by_area(self) -> pd.DataFrame:
+        """One row an area, group and finding: the factor of its reporting that would turn it, nearest to 1 first."""
+        return self.areas.rows
+
     def sentences(self) -> list[str]:
-        """The gap that would reverse each finding, the nearest to no gap first."""
+        """The gap that would reverse each finding, the nearest to no gap first; then an area that could alone."""
         return list(self._sentences)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values; the sweep is thinned to every fourth gap."""
+        """As plain values; the sweep is thinned to every fourth gap, that by area to the 20 nearest."""
         return {
             **super().to_dict(),
             "reference": self.reference,
@@ -105,6 +114,7 @@ class ReportingAudit(Audit):
             "widest": self.widest,
             "rows": plain_rows(self.frame),
             "curve": plain_rows(self.curve.round(6)),
+            **self.areas.to_dict(),
         }
 
 
@@ -116,6 +126,7 @@ def reporting_audit(
     reference: str,
     block: npt.ArrayLike,
     officer_initiated: npt.ArrayLike | None = None,
+    areas: npt.ArrayLike | None = None,
     plausible: tuple[float, float] = (0.3, 0.7),
     widest: float = 10.0,
     level: float = 0.95,
@@ -139,6 +150,9 @@ def reporting_audit(
         Block of each unit, for the bootstrap.
     officer_initiated : array of float, shape (n_units,), optional
         Records that officers' own activity made. Shown beside the others; nothing else is made from them.
+    areas : array of str, shape (n_units,), optional
+        Name of each unit's area, empty or None for none: the reporting of each area alone is swept as well
+        (`peelian.audits.area_flips`).
     plausible : (float, float)
         Least and largest share of incidents that is reported anywhere, above 0 and at most 1: an assumption.
     widest : float
@@ -189,6 +203,7 @@ def reporting_audit(
     sweep = _Sweep(city, h, y, gaps(widest), plausible, widest, dict(thresholds or {}))
     made = [sweep.of(what, g) for g in city.others for what in WHAT]
     beside = [finding for g in city.others for finding in sweep.by_reporter(g, own)]
+    alone = area_flips(city, h, y, areas, widest=widest)
     limits = LIMITS if own is not None else (*LIMITS, "Officers' own records were not given.")
     told_first = sorted(made, key=lambda one: abs(np.log(one.flip.gap)) if one.flip.gap else np.inf)
     return ReportingAudit(
@@ -196,10 +211,11 @@ def reporting_audit(
         plausible=(float(low), float(high)),
         widest=float(widest),
         curve=pd.concat([one.curve for one in made], ignore_index=True),
+        areas=alone,
         _frame=pd.DataFrame([one.row for one in made]),
-        _findings=(*(finding for one in made for finding in one.findings), *beside),
-        _sentences=tuple(one.sentence for one in told_first),
-        _limits=limits,
+        _findings=(*(finding for one in made for finding in one.findings), *alone.findings, *beside),
+        _sentences=(*(one.sentence for one in told_first), *((alone.sentence,) if alone.sentence else ())),
+        _limits=(*limits, *alone.limits),
     )
 
 

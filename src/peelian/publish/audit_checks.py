@@ -99,7 +99,45 @@ def _reporting(part: Result) -> list[Markup]:
         ]
         if len(curve) > 1 and row["group"] in _groups(part["rows"]):
             figures.append(_sweep(row, curve, _words(part["reference"])))
-    return figures
+    return [*figures, *_by_area(part)]
+
+
+def _by_area(part: Result) -> list[Markup]:
+    """A table of what each area's reporting alone would have to be, folded away."""
+    held, left = part.get("by_area") or [], int(part.get("by_area_left_out") or 0)
+    if not held:
+        return []
+    what = {"exposure": "hours per resident", "need": "hours per incident"}
+    columns = (
+        "Area",
+        "Ratio of",
+        "Reported there for each elsewhere, to turn it",
+        "Ratio at half",
+        "Ratio at twice",
+    )
+    rows = [
+        (
+            str(row["area"]),
+            f"{what[row['finding']]}, {_words(row['group'])} to {_words(part['reference'])} residents",
+            f"none to a factor of {number(part['widest'])}"
+            if row["factor"] is None
+            else number(row["factor"]),
+            number(row["ratio_at_half"]),
+            number(row["ratio_at_twice"]),
+        )
+        for row in held
+    ]
+    caption = "One area's reporting alone, the nearest to turning a finding first"
+    note = (
+        "Ratio at half and at twice: what it would be if incidents there were reported half or twice as often as "
+        "elsewhere, and hours per resident had followed incidents."
+    )
+    more = f" {number(left)} more rows turn or move it less, and are left out." if left else ""
+    return [
+        Markup("<details><summary>One area's reporting alone</summary>{}<p>{}{}</p></details>").format(
+            Table(columns, rows, ("", "words", "n", "n", "n")).html(caption), note, more
+        )
+    ]
 
 
 def _whole(row: Result) -> bool:

@@ -192,12 +192,25 @@ def _reporting(given: _Given) -> Audit:
         given.plan.hours,
         reports=reports.astype(float),
         officer_initiated=beside if beside.sum() >= FEWEST_REPORTS else None,
+        areas=_areas(given.plan),
         block=given.block,
         moved=given.moved,
         replicates=REPLICATES,
         thresholds=given.held.thresholds,
         **given.city,
     )
+
+
+def _areas(plan: Plan) -> npt.NDArray[np.object_] | None:
+    """Name of each cell's area, with its id where two have the same name; empty outside of all, None without areas."""
+    rules = plan.rules
+    if not rules.area_ids:
+        return None
+    shared = {name for name in rules.area_names if rules.area_names.count(name) > 1}
+    both = zip(rules.area_names, rules.area_ids, strict=True)
+    # The last label is that of -1, no area.
+    labels = [*(f"{name} ({id_})" if name in shared or not name else name for name, id_ in both), ""]
+    return np.array(labels, dtype=object)[rules.area]
 
 
 def _year(history: Counts) -> tuple[str, str]:
