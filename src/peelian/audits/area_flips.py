@@ -294,8 +294,8 @@ def _interval(
         return None, None, made.why
     ends = [v if v is not None and 1 / widest <= v <= widest else None for v in (made.low, made.high)]
     far = (
-        f"An end of its interval lies beyond a factor of {widest:g}: in many resampled cities no reporting in this "
-        "area alone would turn the finding."
+        f"An end of its interval lies beyond a factor of {widest:g}: in many resampled cities no reporting "
+        "within that, in this area alone, would turn the finding."
     )
     return ends[0], ends[1], (far, PICKED) if None in ends else (PICKED,)
 

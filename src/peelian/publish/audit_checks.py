@@ -111,7 +111,7 @@ def _by_area(part: Result) -> list[Markup]:
     columns = (
         "Area",
         "Ratio of",
-        "Reported there for each elsewhere, to turn it",
+        "Factor that turns it",
         "Ratio at half",
         "Ratio at twice",
     )
@@ -119,9 +119,7 @@ def _by_area(part: Result) -> list[Markup]:
         (
             str(row["area"]),
             f"{what[row['finding']]}, {_words(row['group'])} to {_words(part['reference'])} residents",
-            f"none to a factor of {number(part['widest'])}"
-            if row["factor"] is None
-            else number(row["factor"]),
+            f"none up to {number(part['widest'])}" if row["factor"] is None else number(row["factor"]),
             number(row["ratio_at_half"]),
             number(row["ratio_at_twice"]),
         )
@@ -129,6 +127,7 @@ def _by_area(part: Result) -> list[Markup]:
     ]
     caption = "One area's reporting alone, the nearest to turning a finding first"
     note = (
+        "The factor is how many times as often as elsewhere incidents there would be reported for the ratio to be 1. "
         "Ratio at half and at twice: what it would be if incidents there were reported half or twice as often as "
         "elsewhere, and hours per resident had followed incidents."
     )
