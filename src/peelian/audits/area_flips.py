@@ -80,8 +80,8 @@ class AreaFlips:
 
 
 PICKED = (
-    "The area was picked because its factor is nearest to 1. The interval, from blocks drawn anew, is that of this "
-    "area's factor alone, and does not reckon with the picking."
+    "The area was picked because its factor is nearest to 1. The interval, from blocks alone and so likely too narrow, "
+    "is that of this area's factor alone, and does not reckon with the picking."
 )
 
 
